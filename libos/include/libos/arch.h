@@ -1,0 +1,42 @@
+/*
+ * arch.h - what depends on the processor, for code that does not.
+ * Implementations: libos/arch/<arch>/.
+ */
+#ifndef LIBOS_ARCH_H
+#define LIBOS_ARCH_H
+
+#include <libos/base.h>
+
+#if defined(__x86_64__)
+#include <libos/arch_x86_64.h>
+#else
+#error "no libos/arch_*.h for this processor yet"
+#endif
+
+struct task;
+#ifdef LIBOS_HOSTED
+extern __thread struct task *hosted_current;
+static inline struct task *current(void) { return hosted_current; }
+#endif
+
+/* Registers by role. */
+static inline u64 regs_arg(const struct regs *r, unsigned i);
+
+/* Guest entry state for a new program image. */
+void arch_start_program(struct task *t, u64 entry, u64 stack);
+/* The child's registers after fork/clone: a copy, result 0, other stack. */
+void arch_copy_thread(struct task *child, const struct task *parent,
+		      u64 stack, bool set_tls, u64 tls);
+/* Build the guest's signal frame for sig and point the registers at the
+ * handler; -EFAULT if the frame cannot be written. */
+struct ksigaction;
+#include <asm/siginfo.h>
+int arch_signal_frame(struct task *t, int sig, const siginfo_t *info,
+		      const struct ksigaction *ka, u64 mask_to_save);
+/* rt_sigreturn: restore registers, vector state; *mask is the frame's. */
+int arch_signal_return(struct task *t, u64 *mask);
+/* Remember the call for a restart / undo a restart (see Linux
+ * arch_do_signal_or_restart): result codes ERESTART* -> registers. */
+void arch_restart_syscall(struct task *t, long nr);
+
+#endif

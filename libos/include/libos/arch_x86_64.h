@@ -1,0 +1,44 @@
+/*
+ * arch_x86_64.h - registers and per-thread state of x86-64.
+ * The order of struct regs is known to libos/arch/x86_64/entry.S.
+ */
+#ifndef LIBOS_ARCH_X86_64_H
+#define LIBOS_ARCH_X86_64_H
+
+#include <libos/base.h>
+
+struct regs {
+	/* the six system-call arguments, in order */
+	u64 rdi, rsi, rdx, r10, r8, r9;
+	u64 rax;      /* result; the number on entry is in orig_rax */
+	u64 orig_rax; /* system call number, or -1 if not in a call */
+	u64 rbx, rbp, r12, r13, r14, r15;
+	u64 rcx, r11;
+	u64 rip, rsp, rflags;
+};
+
+struct task_arch {
+	u64 fs_base;      /* valid only while not running */
+	u64 guest_gs;     /* the guest's GS base */
+	bool gs_in_use;   /* the guest set GS: entry goes through the trap */
+	bool need_xrstor; /* vector state waits in xstate */
+	u8 *xstate;       /* page run, or NULL */
+	u64 fault_address, fault_number, fault_error;
+};
+
+#ifndef LIBOS_HOSTED
+static inline struct task *current(void)
+{
+	struct task *t;
+	__asm__("mov %%gs:0, %0" : "=r"(t));
+	return t;
+}
+#endif
+static inline u64 regs_arg(const struct regs *r, unsigned i)
+{
+	return (&r->rdi)[i];
+}
+static inline u64 regs_sp(const struct regs *r) { return r->rsp; }
+static inline u64 regs_pc(const struct regs *r) { return r->rip; }
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * ktime.h - clocks and timers of the library OS.
+ *
+ * Deadlines are nanoseconds of CLOCK_MONOTONIC.  Timer callbacks run on the
+ * service thread (libos/core/service.c) with no lock held.
+ */
+#ifndef LIBOS_KTIME_H
+#define LIBOS_KTIME_H
+
+#include <bailey/host_abi.h>
+#include <libos/base.h>
+
+#include <linux/time_types.h>
+
+u64 clock_monotonic_ns(void);
+u64 clock_realtime_ns(void);
+u64 clock_boot_ns(void);
+
+struct ktimer {
+	struct list node;      /* timer_lock */
+	u64 deadline_ns;
+	void (*fn)(struct ktimer *t);
+	bool armed;
+};
+/* Arm or re-arm; cancel waits until a running callback has returned. */
+void ktimer_set(struct ktimer *t, u64 deadline_ns);
+void ktimer_cancel(struct ktimer *t);
+void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *));
+/* The service thread: next deadline, and run what is due (core/service.c). */
+u64 ktimer_next(void);
+void ktimer_run(void);
+/* Wake the service thread (a nearer timer, more handles to watch). */
+void service_kick(void);
+/* The service thread polls this handle and calls fn when it is ready;
+ * fn returning false stops watching. */
+void service_watch(host_handle h, u32 events,
+		   bool (*fn)(void *arg, u32 events), void *arg);
+
+/* Guest structures to ns: -EINVAL if malformed, -EFAULT. */
+int get_timespec(u64 uptr, u64 *ns);
+int put_timespec(u64 uptr, u64 ns);
+/* A relative timeout in guest memory (NULL: for ever) to a deadline. */
+int get_timeout(u64 uptr, u64 *deadline_ns);
+static inline u64 deadline_after(u64 ns)
+{
+	u64 now = clock_monotonic_ns();
+	return ns > UINT64_MAX - 1 - now ? HOST_FOREVER : now + ns;
+}
+#endif

@@ -1,0 +1,72 @@
+/*
+ * mm.h - the guest's address space.
+ *
+ * The host does the paging; struct mm only remembers what is where, so that
+ * addresses can be chosen, /proc/PID/maps printed, mappings split and moved,
+ * and a process saved.  mm->lock is held over the list change *and* the host
+ * call, so the two always agree.
+ */
+#ifndef LIBOS_MM_H
+#define LIBOS_MM_H
+
+#include <libos/base.h>
+#include <libos/file.h>
+#include <libos/lock.h>
+
+struct task;
+struct vma {
+	u64 start, end;       /* page aligned */
+	u64 offset;           /* in file, of start */
+	struct file *file;    /* reference, or NULL: anonymous */
+	u32 prot;             /* PROT_* as the guest asked */
+	u32 flags;            /* VMA_* */
+	struct vma *left, *right, *up; /* tree; or as mm.c chooses */
+	u64 color_or_priority;
+	const char *name;     /* "[heap]", "[stack]", "[vdso]" or NULL */
+};
+enum { VMA_SHARED = 1, VMA_GROWSDOWN = 2, VMA_STACK = 4, VMA_NORESERVE = 8,
+       VMA_DONTFORK = 16, VMA_WIPEONFORK = 32, VMA_WAS_WRITABLE = 64,
+       VMA_LOCKED = 128, VMA_DONTDUMP = 256, VMA_SYSV = 512,
+       VMA_PATCHED = 1024 /* some text pages come from the rewriter */ };
+
+struct mm {
+	struct ref ref;       /* processes that use it (vfork) */
+	struct mutex lock;    /* guards all below */
+	struct vma *root;
+	u32 count;
+	u64 total_pages, locked_pages;
+	u64 brk_start, brk;
+	u64 stack_top;
+	u64 code_start, code_end, data_start, data_end;
+	u64 arg_start, arg_end, env_start, env_end;
+	u64 mmap_top;         /* addresses are chosen downwards from here */
+	u64 vdso;             /* the guest's vDSO */
+	bool is_host_process_owner;
+};
+
+struct mm *mm_alloc(void);
+struct mm *mm_copy(struct mm *m);   /* fork: same list, files referenced */
+void mm_put(struct mm *m);          /* does not unmap (the process ends) */
+/* exec: everything of the guest goes. */
+int mm_clear(struct mm *m);
+/* mmap(2)'s core on current()'s mm: addr 0 or hint; MAP_* flags; result or
+ * -errno. */
+s64 mm_map(u64 addr, u64 size, u32 prot, u32 flags, struct file *f, u64 off);
+int mm_unmap(u64 addr, u64 size);
+int mm_protect(u64 addr, u64 size, u32 prot);
+struct vma *vma_find(struct mm *m, u64 addr); /* lock held: covers addr */
+struct vma *vma_next(struct mm *m, u64 addr); /* first with end > addr */
+/* Called on a host fault at addr: 0 retry the instruction; else the signal
+ * (SIGSEGV, SIGBUS) with *code = si_code. */
+int mm_fault(u64 addr, bool write, bool exec, int *code);
+/* [start,end) of the inode's pages changed size (truncate): revoke. */
+void mm_truncate_inode(struct inode *ino, u64 new_size);
+
+/* ---- program images (libos/mm/exec.c, elf.c) ----------------------------- */
+struct exec_strings { u32 argc, envc; char *args; u32 args_size; char *env;
+		      u32 env_size; };
+/* execve's core for current(): 0 and the registers are the new program's,
+ * or -errno and nothing has changed. Kernel-memory strings. */
+int exec_program(struct file *f, const char *path, struct exec_strings *s);
+
+#endif
