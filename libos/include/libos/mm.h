@@ -3,8 +3,12 @@
  *
  * The host does the paging; struct mm only remembers what is where, so that
  * addresses can be chosen, /proc/PID/maps printed, mappings split and moved,
- * and a process saved.  mm->lock is held over the list change *and* the host
- * call, so the two always agree.
+ * and a process saved.
+ *
+ * Two locks.  mm->map_lock is taken first of all locks (before inode->lock:
+ * a file's map op runs under it) and is held over a whole change of the
+ * address space, the host's calls included, so list and host agree whenever
+ * it is free.  mm->lock guards the tree itself: who only looks takes that.
  */
 #ifndef LIBOS_MM_H
 #define LIBOS_MM_H
@@ -20,8 +24,12 @@ struct vma {
 	struct file *file;    /* reference, or NULL: anonymous */
 	u32 prot;             /* PROT_* as the guest asked */
 	u32 flags;            /* VMA_* */
-	struct vma *left, *right, *up; /* tree; or as mm.c chooses */
-	u64 color_or_priority;
+	/* --- treap by start, threaded in order (libos/mm/vma.c) --- */
+	struct vma *left, *right, *up;
+	struct vma *prev, *next;
+	u64 gap;              /* free bytes below start */
+	u64 max_gap;          /* largest gap in this subtree */
+	u32 priority;
 	const char *name;     /* "[heap]", "[stack]", "[vdso]" or NULL */
 };
 enum { VMA_SHARED = 1, VMA_GROWSDOWN = 2, VMA_STACK = 4, VMA_NORESERVE = 8,
@@ -31,10 +39,15 @@ enum { VMA_SHARED = 1, VMA_GROWSDOWN = 2, VMA_STACK = 4, VMA_NORESERVE = 8,
 
 struct mm {
 	struct ref ref;       /* processes that use it (vfork) */
+	struct mutex map_lock;/* one change at a time; outermost */
 	struct mutex lock;    /* guards all below */
-	struct vma *root;
+	struct vma *root, *first, *last;
 	u32 count;
+	u32 priority_seed;
 	u64 total_pages, locked_pages;
+	u64 data_pages;       /* private and writable: RLIMIT_DATA */
+	u32 lock_future;      /* mlockall: VMA_LOCKED for new mappings */
+	u64 fault_addr; u32 fault_count; /* the same fault again and again */
 	u64 brk_start, brk;
 	u64 stack_top;
 	u64 code_start, code_end, data_start, data_end;
@@ -56,6 +69,18 @@ int mm_unmap(u64 addr, u64 size);
 int mm_protect(u64 addr, u64 size, u32 prot);
 struct vma *vma_find(struct mm *m, u64 addr); /* lock held: covers addr */
 struct vma *vma_next(struct mm *m, u64 addr); /* first with end > addr */
+/* In the child of a fork, before its guest code runs: what MADV_DONTFORK and
+ * MADV_WIPEONFORK keep from it goes. */
+void mm_after_fork_child(struct mm *m);
+/* A free range of size bytes whose every byte is within max_distance of
+ * addr, near it; 0 if there is none. */
+u64 mm_find_gap_near(struct mm *m, u64 addr, u64 size, u64 max_distance);
+/* Map kernel heap pages (page_alloc) at addr in the current process.  Inside
+ * an existing mapping: an overlay that the list does not know; in free space:
+ * a mapping of its own.  -EEXIST if partly occupied.  The pages are shared
+ * until the guest writes to them (which takes an mprotect). */
+int mm_map_special(u64 addr, u64 size, u32 prot, const void *kernel_pages,
+		   const char *name);
 /* Called on a host fault at addr: 0 retry the instruction; else the signal
  * (SIGSEGV, SIGBUS) with *code = si_code. */
 int mm_fault(u64 addr, bool write, bool exec, int *code);

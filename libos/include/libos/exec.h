@@ -1,0 +1,55 @@
+/*
+ * exec.h - execve's hooks: what program loading (libos/mm) asks of the
+ * process family (libos/proc), of the core and of the rewriter.
+ *
+ * The order in one execve:
+ *   everything that can fail is read, parsed and kept in kernel memory;
+ *   proc_exec_begin()    the other threads of the process go (may fail)
+ *   --- point of no return: an error from here on kills the process ---
+ *   proc_exec_detach()   only for a vfork child: a host process of its own
+ *   mm_clear(), map the image, build the stack, set the registers
+ *   proc_exec_commit()   signals, descriptors, timers, names
+ */
+#ifndef LIBOS_EXEC_H
+#define LIBOS_EXEC_H
+
+#include <libos/base.h>
+#include <libos/mm.h>
+
+struct task;
+
+/* ---- libos/proc/exec_hooks.c --------------------------------------------- */
+/* Kill the other threads of t's process and wait until they are gone; t takes
+ * over the leader's tid.  0, or -EAGAIN / -ERESTARTNOINTR when another thread
+ * is in execve or the process is being killed (then execve returns that). */
+int proc_exec_begin(struct task *t);
+/* The new image is in place: caught signals go to default, no alternate
+ * stack, no robust list or clear_child_tid, close-on-exec descriptors closed,
+ * unshared descriptor table and sighand, POSIX timers deleted, comm set from
+ * the last component of proc->exe_path, vfork parent released, dumpable. */
+void proc_exec_commit(struct task *t);
+
+/* ---- libos/core ----------------------------------------------------------- */
+/* t->is_vfork_child: leave the parent's picoprocess.  Continues in cont(arg)
+ * for the same task on a new host process with empty guest memory and a fresh
+ * t->proc->mm (mm_alloc); the parent is released.  Returns only on failure
+ * (-errno, nothing changed).  cont must not return: it ends with
+ * exec_enter_guest(). */
+int proc_exec_detach(struct task *t, void (*cont)(void *), void *arg);
+/* Go to the guest with t->regs from the bottom of the kernel stack. */
+_Noreturn void exec_enter_guest(struct task *t);
+
+/* ---- the rewriter and the vDSO (weak defaults in libos/mm/hooks.c) -------- */
+/* An executable file mapping has appeared: overlay patched pages.  Called
+ * with mm->map_lock held and mm->lock free. */
+void rewrite_text_mapped(struct mm *m, struct vma *v);
+/* Map the guest's vDSO; its ELF header's address, or 0. */
+u64 vdso_map(struct mm *m);
+
+/* ---- libos/mm -------------------------------------------------------------- */
+/* The first program: path as the user typed it; a name without '/' is looked
+ * for in the PATH of s's environment.  0 and the registers are the new
+ * program's; -ENOENT (status 127), -EACCES, -ENOEXEC... (status 126). */
+int exec_first(struct task *t, const char *path, struct exec_strings *s);
+
+#endif
