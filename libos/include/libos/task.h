@@ -147,6 +147,7 @@ struct proc {
 	struct files *files;           /* shared with CLONE_FILES */
 	struct fs_context *fs;         /* cwd, root, umask */
 	struct tty *tty;               /* controlling terminal: tasklist_lock */
+	s32 tty_old_pgrp;              /* foreground at its hangup; same lock */
 
 	struct rlimit_pair rlimits[RLIMITS];
 	struct timers *timers;         /* itimers, POSIX timers (libos/time) */

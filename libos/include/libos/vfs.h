@@ -180,6 +180,7 @@ struct file *memfs_file_anon(const char *name, u32 flags); /* memfd, shm */
 struct super *hostfs_new(u32 tree, u32 flags);
 struct super *procfs_new(void);
 struct super *devfs_new(void);
+struct super *devpts_new(void); /* to be mounted at /dev/pts */
 struct super *sysfs_new(void);
 int vfs_mount(struct super *s, const char *path);
 void vfs_init(const struct boot_info *b);  /* all mounts of the manifest */
