@@ -145,6 +145,20 @@ void files_close_on_exec(struct files *f);
 struct file *files_get(struct files *f, u32 fd, bool *cloexec);
 u32 files_capacity(struct files *f);
 
+/* A descriptor for the duration of one call, without a reference where
+ * nothing else can close it: *put says whether fd_end must drop one. */
+struct file *fd_begin(int fd, bool *put);
+static inline void fd_end(struct file *f, bool put)
+{
+	if (put)
+		file_put(f);
+}
+/* lseek for files with a size: SEEK_SET, CUR, END on f->pos. */
+s64 file_seek_sized(struct file *f, s64 off, int whence, u64 size);
+/* read(2) and write(2) on f, uio ready; *pos NULL: f->pos. */
+ssize_t file_read(struct file *f, struct uio *u, u64 *pos);
+ssize_t file_write(struct file *f, struct uio *u, u64 *pos);
+
 /* A host stream handed in (stdin, stdout, a console): plain read/write. */
 struct file *hoststream_file(host_handle h, u32 flags, const char *name);
 

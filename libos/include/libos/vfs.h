@@ -82,9 +82,16 @@ struct inode {
 	struct list watches;      /* inotify */
 	void *bound;              /* socket bound to this name, FIFO's pipe */
 	u32 write_count, exec_count; /* ETXTBSY: opens for writing, running */
+	u32 flags;                /* INODE_* */
+	struct xattr *xattrs;     /* libos/fs/xattr.c: inode->lock */
 };
+enum { INODE_RDONLY = 1 /* a read-only graft inside a writable system */ };
 
-enum { SUPER_RDONLY = 1, SUPER_NOEXEC = 2, SUPER_NODCACHE = 4 };
+/* NODCACHE: forget a name when its last user goes.  PINNED: the dentries
+ * are the directories' contents and stay (memfs).  STAMPED: a dentry is good
+ * for one path walk only (hostfs). */
+enum { SUPER_RDONLY = 1, SUPER_NOEXEC = 2, SUPER_NODCACHE = 4,
+       SUPER_PINNED = 8, SUPER_STAMPED = 16 };
 struct super {
 	struct ref ref;
 	const char *type;         /* "tmpfs", "overlay", "proc" ... */
@@ -95,6 +102,10 @@ struct super {
 	void *priv;
 	u64 next_ino;
 	int (*statfs)(struct super *s, u64 *blocks, u64 *free, u64 *files);
+	/* Look up as many components of rest below dir as one request can
+	 * and enter them in the dentry cache with this stamp; dir->inode's
+	 * lock is held.  NULL: name by name through inode_ops.lookup. */
+	int (*prefill)(struct dentry *dir, const char *rest, u64 stamp);
 };
 
 struct dentry {
@@ -103,10 +114,15 @@ struct dentry {
 	struct inode *inode;      /* NULL: negative */
 	struct dentry *mounted;   /* root of what is mounted here, or NULL */
 	struct dentry *covers;    /* for a mount's root: the mount point */
-	struct list in_hash, in_parent, children, in_lru;
-	bool unlinked;
+	struct dentry *hash_next, **hash_prev; /* dentry.c's lock, as all */
+	struct list in_parent, children, in_lru;
+	u64 pos;                  /* place in the directory, for readdir */
+	u64 stamp;                /* SUPER_STAMPED: the walk it is good for */
+	bool unlinked;            /* no longer (or not yet) a name */
+	bool pinned;              /* holds a reference on itself */
+	u16 name_size;            /* without the NUL */
 	u32 hash;
-	char *name;
+	char *name;               /* short_name or kmalloc'd */
 	char short_name[32];
 };
 
@@ -116,6 +132,9 @@ struct fs_context { /* cwd, root, umask: shared with CLONE_FS */
 	struct dentry *root, *cwd;
 	u32 umask;
 };
+/* The first one: root and cwd are the root of the tree, umask 022. */
+struct fs_context *fs_context_new(void);
+extern struct dentry *vfs_root; /* set by vfs_init */
 struct fs_context *fs_context_copy(struct fs_context *f);
 void fs_context_put(struct fs_context *f);
 
@@ -191,6 +210,15 @@ struct seq { char *buf; size_t size, len; bool overflow; };
 void seq_printf(struct seq *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void seq_write(struct seq *s, const void *p, size_t n);
+/* From an open op: makes f such a file.  show() runs at the first read and
+ * again when the reader is back at offset 0; release (or NULL) at the end.
+ * write (or NULL) gets what is written, in kernel memory, NUL-terminated. */
+struct seq_source {
+	int (*show)(struct seq *s, void *arg);
+	ssize_t (*write)(void *arg, const char *text, size_t n);
+	void (*release)(void *arg);
+};
+int seq_open(struct file *f, const struct seq_source *src, void *arg);
 
 /* Character devices: devfs node -> file_ops (libos/fs/devfs.c). */
 #define MKDEV(ma, mi) (((u64)(ma) << 8) | (mi)) /* small numbers only */

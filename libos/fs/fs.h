@@ -1,0 +1,105 @@
+/*
+ * fs.h - what the files of libos/fs share among themselves.
+ *
+ * Everything that others may use is in <libos/vfs.h> and <libos/file.h>.
+ *
+ * Locks: rename_lock > inode->lock (directories: parent before child) >
+ * dcache_lock > lower_lock.  dcache_lock guards the dentry hash, every
+ * dentry's parent, name, inode and list fields, and the change of a dentry's
+ * reference count between 0 and 1.
+ */
+#ifndef LIBOS_FS_FS_H
+#define LIBOS_FS_FS_H
+
+#include <libos/file.h>
+#include <libos/ktime.h>
+#include <libos/lock.h>
+#include <libos/sys.h>
+#include <libos/task.h>
+#include <libos/vfs.h>
+
+#include <linux/fcntl.h>
+
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
+enum { KCAP_CHOWN = 0, KCAP_DAC_OVERRIDE = 1, KCAP_DAC_READ_SEARCH = 2,
+       KCAP_FOWNER = 3, KCAP_FSETID = 4, KCAP_SYS_CHROOT = 18,
+       KCAP_SYS_ADMIN = 21, KCAP_SYS_RESOURCE = 24, KCAP_MKNOD = 27 };
+#define DT_OF_MODE(m) (((m) >> 12) & 15)
+
+/* ---- dentry.c ------------------------------------------------------------- */
+extern struct mutex dcache_lock, rename_lock;
+u32 dentry_hash_name(const char *name, size_t n);
+/* All below with dcache_lock held. */
+struct dentry *dcache_find(struct dentry *dir, const char *name, size_t n,
+			   u32 hash); /* no reference */
+void dcache_get(struct dentry *d);
+void dcache_put(struct dentry *d);   /* may drop the lock for a moment */
+void dcache_insert(struct dentry *d); /* into hash and parent */
+void dcache_unhash(struct dentry *d);
+void dcache_set_inode(struct dentry *d, struct inode *i); /* takes over i */
+void dcache_pin(struct dentry *d);
+void dcache_move(struct dentry *d, struct dentry *dir, const char *name);
+/* Without it. */
+struct dentry *dentry_new(struct dentry *parent, const char *name, size_t n);
+struct dentry *dentry_new_root(struct inode *i);
+struct dentry *dentry_add(struct dentry *dir, const char *name, size_t n,
+			  struct inode *i, u64 stamp);
+
+/* ---- namei.c -------------------------------------------------------------- */
+enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+struct lookup {
+	struct dentry *dentry;  /* a reference; negative only on request */
+	enum last_type type;    /* of the last component */
+	bool slash;             /* trailing slashes */
+	bool is_magic;          /* ended by a magic link */
+};
+#define LOOKUP_SLASH_OK 32   /* a negative last name may have a slash */
+#define LOOKUP_NO_MAGIC 64   /* openat2's RESOLVE_* */
+#define LOOKUP_NO_SYMLINKS 128
+#define LOOKUP_BENEATH 256
+#define LOOKUP_IN_ROOT 512
+#define LOOKUP_NO_XDEV 1024
+int namei(int dirfd, const char *path, u32 flags, struct lookup *out);
+/* Look name up in dir, which is locked; a negative dentry is a success. */
+struct dentry *lookup_one(struct dentry *dir, const char *name, size_t n);
+/* Copy a path in: kmalloc'd, or err_ptr. */
+char *path_from_user(u64 upath);
+/* namei on a guest's path. */
+int user_namei(int dirfd, u64 upath, u32 flags, struct lookup *out);
+/* A positive dentry, for calls with AT_EMPTY_PATH and the like. */
+int user_path_at(int dirfd, u64 upath, bool nofollow, bool empty,
+		 struct dentry **out);
+
+/* ---- inode.c -------------------------------------------------------------- */
+bool inode_is_readonly(const struct inode *i);
+int inode_may_delete(struct inode *dir, struct inode *victim, bool is_dir);
+int inode_may_create(struct dentry *dir);
+bool inode_is_owner(const struct inode *i); /* or CAP_FOWNER */
+void inode_init_owner(struct inode *i, struct inode *dir);
+int inode_set_attributes(struct inode *i, const struct iattr *a);
+bool in_group(u32 gid);
+void super_put(struct super *s);
+extern const struct inode_ops anon_inode_ops;
+struct inode *anon_inode(void);
+
+/* ---- open.c --------------------------------------------------------------- */
+struct open_how_k { u32 flags, mode, lookup; };
+struct file *vfs_open_how(int dirfd, const char *path,
+			  const struct open_how_k *how);
+int vfs_create(struct dentry *d, u32 mode, struct inode **out);
+int vfs_truncate(struct dentry *d, struct inode *i, u64 size);
+
+/* ---- memfs ------------------------------------------------------------------ */
+int memfs_graft_lower(struct dentry *d, u32 tree, bool readonly);
+struct inode *memfs_text(struct dentry *dir, const char *text, u32 mode);
+bool inode_is_memfs(const struct inode *i);
+int memfs_seals_get(struct file *f);
+int memfs_seals_add(struct file *f, u32 seals);
+
+/* ---- locks.c ---------------------------------------------------------------- */
+long locks_fcntl(struct file *f, int cmd, u64 arg);
+
+/* ---- xattr.c ---------------------------------------------------------------- */
+void xattr_free_all(struct inode *i);
+
+#endif
