@@ -109,7 +109,8 @@ struct boot_info {
 	uint32_t limit_count, limits; /* offset: struct boot_limit[] */
 	uint32_t cpu_model;    /* offset: model name for /proc/cpuinfo */
 	uint32_t kernel;       /* offset: host kernel release, informative */
-	uint32_t pad;
+	int32_t first_pid;     /* host number of the first picoprocess, in its
+				* pid namespace (it cannot ask) */
 	struct boot_spawn init;  /* offsets count from the boot_info */
 };
 

@@ -47,7 +47,8 @@ struct bly_image_header {
 	 0x800u /* SIGHAND */ | 0x10000u /* THREAD */ | \
 	 0x40000u /* SYSVSEM */ | 0x200000u /* CHILD_CLEARTID */)
 /* An ordinary process: its parent is the monitor, it shares the handles.
- * CLONE_PARENT makes the exit signal the caller's own, so none is given. */
+ * Linux clears and wakes child_tid only if another thread of the same memory
+ * is left, so the word of a process that dies is not cleared. */
 #define BLY_CLONE_PROCESS \
 	(0x400u /* FILES */ | 0x8000u /* PARENT */ | \
 	 0x200000u /* CHILD_CLEARTID */ | 17u /* SIGCHLD */)

@@ -29,9 +29,14 @@
 
 /* What the guest sees, in the order of mounting; kinds and flags are those
  * of boot.h. */
+/* For trees that the user gave (--rootfs): all that the invoking user may
+ * read.  Without it a LAYER shows only what every user of the host may read,
+ * so no /etc/shadow, not even to root. */
+#define SANDBOX_MOUNT_WHOLE 0x100u
 struct sandbox_mount {
 	uint32_t kind;      /* enum boot_mount_kind */
-	uint32_t flags;     /* BOOT_MOUNT_RO, BOOT_MOUNT_NOEXEC */
+	uint32_t flags;     /* BOOT_MOUNT_RO, BOOT_MOUNT_NOEXEC,
+	                     * SANDBOX_MOUNT_WHOLE */
 	uint32_t mode;      /* FILE, DIR, TMPFS */
 	const char *guest;  /* absolute path inside */
 	const char *host;   /* LAYER, VOLUME: host path (file or directory) */
