@@ -38,5 +38,8 @@ int arch_signal_return(struct task *t, u64 *mask);
 /* Remember the call for a restart / undo a restart (see Linux
  * arch_do_signal_or_restart): result codes ERESTART* -> registers. */
 void arch_restart_syscall(struct task *t, long nr);
+/* The guest's FS base, of the running thread. */
+void arch_set_fs(u64 base);
+u64 arch_get_fs(void);
 
 #endif

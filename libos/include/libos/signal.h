@@ -15,6 +15,7 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 
+#undef NSIG
 #define NSIG 64
 typedef u64 sigset;
 #define SIGBIT(n) (1ull << ((n) - 1))

@@ -107,6 +107,9 @@ struct task {
 	u64 syscall_count, voluntary_switches;
 	struct file *fs_pinned;  /* last file looked up, see fd_get */
 	u64 trace_args[6];
+	u64 set_child_tid;       /* CLONE_CHILD_SETTID: done by the child */
+	bool is_stopped;         /* sits in a group stop; sighand->lock */
+	bool is_exiting;         /* past task_exit(); sighand->lock */
 };
 
 enum task_sleep_state { TASK_RUNNING, TASK_SLEEPING };
@@ -161,6 +164,10 @@ struct proc {
 	u64 start_time_ns;
 	u64 user_ns, system_ns, child_user_ns, child_system_ns;
 	s32 oom_score_adj;
+	bool is_adopted;  /* orphan of pid 1: goes unwaited; tasklist_lock */
+	u32 stop_left;    /* threads still to stop; sighand->lock */
+	u32 spawn_token;  /* of a HOST_EVENT_SPAWN process */
+	u64 child_max_rss_kb, max_rss_kb;
 };
 
 extern struct mutex tasklist_lock;
