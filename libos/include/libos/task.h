@@ -76,6 +76,8 @@ struct task {
 	/* --- sleeping (sched.c) --- */
 	u32 wake_word;       /* futex: 0 may sleep, 1 woken */
 	u32 sleep_state;     /* enum task_sleep_state, atomic */
+	host_handle doorbell;/* event handle, 0: none yet (ipc/hostwait.c)
+	                      * reopened on resume: empty */
 
 	/* --- tasklist_lock --- */
 	struct list in_proc;     /* proc->threads */
@@ -112,7 +114,8 @@ struct task {
 	bool is_exiting;         /* past task_exit(); sighand->lock */
 };
 
-enum task_sleep_state { TASK_RUNNING, TASK_SLEEPING };
+enum task_sleep_state { TASK_RUNNING, TASK_SLEEPING,
+	TASK_IN_HOST /* in host_poll: task_wake rings the doorbell */ };
 
 enum proc_state { PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD };
 #define RLIMITS 16
