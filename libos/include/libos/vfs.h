@@ -15,6 +15,7 @@
 
 #include <linux/stat.h>
 
+struct boot_info;
 struct super;
 struct inode;
 struct dentry;
@@ -85,7 +86,9 @@ struct inode {
 	u32 flags;                /* INODE_* */
 	struct xattr *xattrs;     /* libos/fs/xattr.c: inode->lock */
 };
-enum { INODE_RDONLY = 1 /* a read-only graft inside a writable system */ };
+/* RDONLY: a read-only graft inside a writable system.  DIRTY: differs from
+ * its file system's own store, so its dentry must not be forgotten. */
+enum { INODE_RDONLY = 1, INODE_DIRTY = 2 };
 
 /* NODCACHE: forget a name when its last user goes.  PINNED: the dentries
  * are the directories' contents and stay (memfs).  STAMPED: a dentry is good
