@@ -4,7 +4,7 @@
  * Everything that others may use is in <libos/vfs.h> and <libos/file.h>.
  *
  * Locks: rename_lock > inode->lock (directories: parent before child) >
- * dcache_lock > lower_lock.  dcache_lock guards the dentry hash, every
+ * dcache_mutex > lower_lock.  dcache_mutex guards the dentry hash, every
  * dentry's parent, name, inode and list fields, and the change of a dentry's
  * reference count between 0 and 1.
  */
@@ -19,6 +19,7 @@
 #include <libos/vfs.h>
 
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 enum { KCAP_CHOWN = 0, KCAP_DAC_OVERRIDE = 1, KCAP_DAC_READ_SEARCH = 2,
@@ -27,21 +28,37 @@ enum { KCAP_CHOWN = 0, KCAP_DAC_OVERRIDE = 1, KCAP_DAC_READ_SEARCH = 2,
 #define DT_OF_MODE(m) (((m) >> 12) & 15)
 
 /* ---- dentry.c ------------------------------------------------------------- */
-extern struct mutex dcache_lock, rename_lock;
+extern struct mutex dcache_mutex, rename_lock;
+static inline void dcache_lock(void) { mutex_lock(&dcache_mutex); }
+void dcache_unlock(void); /* and free what died meanwhile */
+#define DENTRY_HASH_SEED 0x9747b28cu
+static inline u32 dentry_hash_step(u32 h, char c)
+{
+	return (h ^ (u8)c) * 0x01000193u;
+}
 u32 dentry_hash_name(const char *name, size_t n);
-/* All below with dcache_lock held. */
+/* All these with dcache_lock held. */
 struct dentry *dcache_find(struct dentry *dir, const char *name, size_t n,
 			   u32 hash); /* no reference */
-void dcache_get(struct dentry *d);
-void dcache_put(struct dentry *d);   /* may drop the lock for a moment */
-void dcache_insert(struct dentry *d); /* into hash and parent */
-void dcache_unhash(struct dentry *d);
+static inline void dcache_get(struct dentry *d)
+{
+	__atomic_fetch_add(&d->ref.count, 1, __ATOMIC_RELAXED);
+}
+void dcache_put(struct dentry *d);
+void dcache_unlink(struct dentry *d); /* not a name any more */
 void dcache_set_inode(struct dentry *d, struct inode *i); /* takes over i */
 void dcache_pin(struct dentry *d);
-void dcache_move(struct dentry *d, struct dentry *dir, const char *name);
-/* Without it. */
-struct dentry *dentry_new(struct dentry *parent, const char *name, size_t n);
-struct dentry *dentry_new_root(struct inode *i);
+void dcache_unpin(struct dentry *d);
+/* d becomes `name` in dir; storage from dentry_name_storage. */
+void dcache_move(struct dentry *d, struct dentry *dir, const char *name,
+		 char *storage);
+void dcache_exchange(struct dentry *a, struct dentry *b);
+bool dcache_is_below(const struct dentry *d, const struct dentry *top);
+/* These take the lock. */
+int dentry_name_storage(const char *name, char **storage);
+struct dentry *dentry_new_root(struct inode *i, const char *name);
+/* The dentry `name` of dir, with a reference, made if need be; i (taken
+ * over, NULL: negative) becomes its inode.  NULL: no memory. */
 struct dentry *dentry_add(struct dentry *dir, const char *name, size_t n,
 			  struct inode *i, u64 stamp);
 
@@ -79,8 +96,27 @@ void inode_init_owner(struct inode *i, struct inode *dir);
 int inode_set_attributes(struct inode *i, const struct iattr *a);
 bool in_group(u32 gid);
 void super_put(struct super *s);
-extern const struct inode_ops anon_inode_ops;
 struct inode *anon_inode(void);
+
+/* ---- fdtable.c ------------------------------------------------------------- */
+#define FMODE_COUNTED 0x100u /* in inode->write_count */
+int fd_replace(int fd, struct file *f, bool cloexec); /* dup2's heart */
+int fd_set_cloexec(int fd, int set); /* the old one; set < 0: only ask */
+int files_close_range(struct files *fs, u32 first, u32 last, bool cloexec);
+
+/* ---- inotify.c ------------------------------------------------------------- */
+extern u32 fsnotify_watches;
+static inline bool fsnotify_active(void)
+{
+	return __atomic_load_n(&fsnotify_watches, __ATOMIC_RELAXED) != 0;
+}
+/* As fsnotify for the thing and, by its name, for its directory. */
+void fsnotify_dentry(struct dentry *d, u32 mask);
+
+/* ---- other families; weak defaults in hooks.c -------------------------------- */
+void epoll_file_released(struct file *f);
+int fifo_open(struct inode *ino, struct file *f);
+long pipe_fcntl(struct file *f, int cmd, u64 arg); /* F_SETPIPE_SZ, F_GET */
 
 /* ---- open.c --------------------------------------------------------------- */
 struct open_how_k { u32 flags, mode, lookup; };

@@ -22,6 +22,7 @@ struct dentry;
 struct cred;
 struct kstat;
 struct iattr;
+struct boot_info;
 
 #define NAME_MAX_LEN 255
 #define PATH_MAX_LEN 4096
