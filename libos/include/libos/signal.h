@@ -68,5 +68,18 @@ struct sighand *sighand_alloc(void);
 struct sighand *sighand_copy(struct sighand *s);
 void sighand_put(struct sighand *s);
 void sighand_reset_for_exec(struct proc *p);
+/* On the way back to the guest: leave, stop, run handlers, restart calls. */
+void signal_exit_work(struct task *t);
+/* A POSIX timer's signal (t NULL: to the process): 1 queued, 0 ignored. */
+int signal_send_timer(struct proc *p, struct task *t, const siginfo_t *info,
+		      struct posix_timer *timer);
+/* The timer goes: its queued signal no longer refers to it. */
+void signal_forget_timer(struct proc *p, struct posix_timer *timer);
+/* The parent hears of a child's death.  tasklist_lock held.  True if nobody
+ * will wait for it. */
+bool signal_notify_exit(struct proc *child, struct proc *parent);
+/* A thread leaves: others take over its share of the process's signals, a
+ * group stop no longer waits for it.  sighand->lock held. */
+void signal_thread_leaves(struct task *t);
 
 #endif

@@ -49,6 +49,7 @@ enum {
 	WORK_TRACE = 8,   /* --trace */
 	WORK_FULL = 16,   /* restore every register (sigreturn, exec, ...) */
 	WORK_PARK = 32,   /* the sandbox is being frozen */
+	WORK_RESTORE_MASK = 64, /* a temporary signal mask ends here */
 };
 
 struct restart_block { /* ERESTART_RESTARTBLOCK: sys_restart_syscall */
@@ -70,7 +71,10 @@ struct task {
 	s32 tid;
 	struct proc *proc;
 	struct host_thread_ids host; /* .thread is 0 when gone */
-	u32 host_alive;      /* cleared by the host after the last instruction */
+	u32 host_alive;      /* 1: may be interrupted; 0: its stack is free */
+	struct mutex kick_lock; /* host ids do not go away while held */
+	void (*kthread_fn)(void *); /* of a thread of the library OS itself */
+	void *kthread_arg;
 	struct ref ref;
 
 	/* --- sleeping (sched.c) --- */
@@ -169,6 +173,7 @@ struct proc {
 	s32 oom_score_adj;
 	bool is_adopted;  /* orphan of pid 1: goes unwaited; tasklist_lock */
 	u32 stop_left;    /* threads still to stop; sighand->lock */
+	bool stop_cancelled, tell_continued; /* by SIGCONT; sighand->lock */
 	u32 spawn_token;  /* of a HOST_EVENT_SPAWN process */
 	u64 child_max_rss_kb, max_rss_kb;
 };
@@ -199,6 +204,12 @@ static inline void task_clear_work(struct task *t, u32 bits)
 {
 	__atomic_fetch_and(&t->work, ~bits, __ATOMIC_SEQ_CST);
 }
+
+/* The end of a task's host thread: the very last thing it does. */
+_Noreturn void task_leave(struct task *t);
+/* First code of a new host thread, then the guest (arch entry calls it). */
+void task_started(struct task *t);
+extern struct proc *kernel_proc; /* of the library OS's own threads */
 
 /* libos/proc (process family) */
 _Noreturn void task_exit(u32 code);            /* this thread only */
