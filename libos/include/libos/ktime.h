@@ -16,8 +16,8 @@ u64 clock_monotonic_ns(void);
 u64 clock_realtime_ns(void);
 u64 clock_boot_ns(void);
 
-struct ktimer {
-	struct list node;      /* timer_lock */
+struct ktimer { /* timer_lock guards it; a node of a pairing heap */
+	struct ktimer *child, *next, *prev;
 	u64 deadline_ns;
 	void (*fn)(struct ktimer *t);
 	bool armed;
@@ -41,6 +41,8 @@ int get_timespec(u64 uptr, u64 *ns);
 int put_timespec(u64 uptr, u64 ns);
 /* A relative timeout in guest memory (NULL: for ever) to a deadline. */
 int get_timeout(u64 uptr, u64 *deadline_ns);
+/* A clock's deadline as one of CLOCK_MONOTONIC's. */
+u64 deadline_from_realtime(u64 realtime_ns);
 static inline u64 deadline_after(u64 ns)
 {
 	u64 now = clock_monotonic_ns();
