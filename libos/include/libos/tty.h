@@ -39,6 +39,7 @@ struct tty {
 	bool is_exclusive, is_stopped, has_packet_mode;
 	bool master_open;           /* or a console's stream still there */
 	bool input_paused;          /* console: nobody watches the stream */
+	bool has_new_input, has_new_output; /* wake others at tty_unlock */
 	bool other_closed;          /* no slave open any more, but was */
 	u8 packet_status;           /* TIOCPKT_* to tell the master */
 	host_handle console;        /* the stream, or HOST_NO_HANDLE */
