@@ -14,7 +14,7 @@ GUESTINC := -nostdinc -isystem $(CCINC) -isystem /usr/include \
 
 # The library OS and the host layer: freestanding, no vector registers.
 LIBOS_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding $(GUESTINC) \
-	-Iinclude -Ilibos/include -Ihost -I$(B)/gen -fpie -mgeneral-regs-only \
+	-Iinclude -Ilibos/include -I. -I$(B)/gen -fpie -mgeneral-regs-only \
 	-fno-stack-protector -fno-strict-aliasing -fvisibility=hidden \
 	-fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
 	-D__bailey_libos__ -MMD -MP

@@ -42,9 +42,11 @@ int64_t raw_madvise(void *addr, size_t size, int advice);
 int64_t raw_futex(uint32_t *word, int op, uint32_t value,
 		  const struct raw_timespec *timeout, uint32_t *word2,
 		  uint32_t value3);
-int64_t raw_clone(uint64_t flags, void *stack, uint32_t *parent_tid,
-		  uint32_t *child_tid, uint64_t tls);
-_Noreturn void raw_exit(int status);
+/* The child calls start(arg) on its stack; child_tid may be NULL. */
+int64_t raw_clone(uint64_t flags, void *stack, int32_t *parent_tid,
+		  uint32_t *child_tid, void (*start)(void *), void *arg);
+/* *alive = 0, then exit without touching the stack again. */
+_Noreturn void raw_exit_clear(uint32_t *alive);
 int64_t raw_sigaltstack(const void *ss, void *old);
 int64_t raw_tgkill(int process, int thread, int sig);
 int64_t raw_preadv2(int fd, const struct host_iovec *iov, unsigned long count,
@@ -61,5 +63,22 @@ int64_t raw_accept4(int fd, void *addr, uint32_t *size, int flags);
 int64_t raw_sendmsg(int fd, const struct raw_msghdr *m, int flags);
 int64_t raw_recvmsg(int fd, struct raw_msghdr *m, int flags);
 int64_t raw_close(int fd);
+
+/* The same calls as waits: -EINTR at once when the thread has work to look
+ * at, with no gap in which an interrupt could be lost.  (raw_ppoll and
+ * raw_epoll_pwait are waits too; raw_epoll_poll never waits.) */
+int64_t raw_preadv2_wait(int fd, const struct host_iovec *iov,
+			 unsigned long count, uint64_t offset,
+			 uint64_t offset_high, int flags);
+int64_t raw_pwritev2_wait(int fd, const struct host_iovec *iov,
+			  unsigned long count, uint64_t offset,
+			  uint64_t offset_high, int flags);
+int64_t raw_epoll_poll(int epfd, void *events, int max, int timeout_ms,
+		       const void *mask, size_t mask_size);
+
+/* The monitor's answer to a clock that the process cannot read itself. */
+int host_clock_request(enum host_clock clock, int32_t id, uint64_t *ns);
+/* Find the host's clock code; base 0: there is none. */
+void host_clock_init(uint64_t vdso);
 
 #endif

@@ -38,6 +38,12 @@ int arch_signal_return(struct task *t, u64 *mask);
 /* Remember the call for a restart / undo a restart (see Linux
  * arch_do_signal_or_restart): result codes ERESTART* -> registers. */
 void arch_restart_syscall(struct task *t, long nr);
+/* Where the host may put an interrupted context of this host thread. */
+void arch_set_trap_area(void *area, size_t size);
+void arch_set_current(struct task *t);
+size_t arch_xstate_pages(void);
+/* Once, at boot. */
+void arch_init(void);
 /* The guest's FS base, of the running thread. */
 void arch_set_fs(u64 base);
 u64 arch_get_fs(void);

@@ -23,8 +23,12 @@ struct task_arch {
 	bool gs_in_use;   /* the guest set GS: entry goes through the trap */
 	bool need_xrstor; /* vector state waits in xstate */
 	u8 *xstate;       /* page run, or NULL */
+	/* of the last fault, for the signal frame */
 	u64 fault_address, fault_number, fault_error;
+	s32 fault_signal, fault_code;
 };
+
+static inline void arch_relax(void) { __asm__ volatile("pause"); }
 
 #ifndef LIBOS_HOSTED
 static inline struct task *current(void)

@@ -12,7 +12,11 @@
 #include <libos/base.h>
 #include <libos/lock.h>
 
-#include <asm/fcntl.h>
+#include <linux/fcntl.h>
+
+#ifndef O_ASYNC
+#define O_ASYNC FASYNC
+#endif
 
 struct file;
 struct inode;

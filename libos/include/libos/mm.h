@@ -47,7 +47,7 @@ struct mm {
 	u64 total_pages, locked_pages;
 	u64 data_pages;       /* private and writable: RLIMIT_DATA */
 	u32 lock_future;      /* mlockall: VMA_LOCKED for new mappings */
-	u64 fault_addr; u32 fault_count; /* the same fault again and again */
+	u64 fault_addr, fault_ns; u32 fault_count; /* the same fault again and again */
 	u64 brk_start, brk;
 	u64 stack_top;
 	u64 code_start, code_end, data_start, data_end;
@@ -55,10 +55,13 @@ struct mm {
 	u64 mmap_top;         /* addresses are chosen downwards from here */
 	u64 vdso;             /* the guest's vDSO */
 	bool is_host_process_owner;
+	bool fork_work;       /* of a fork: mm_after_fork_child has work */
 };
 
 struct mm *mm_alloc(void);
-struct mm *mm_copy(struct mm *m);   /* fork: same list, files referenced */
+/* fork: same list, files referenced. The caller holds m->map_lock from before
+ * this until the host has made the copy, so that both show one moment. */
+struct mm *mm_copy(struct mm *m);
 void mm_put(struct mm *m);          /* does not unmap (the process ends) */
 /* exec: everything of the guest goes. */
 int mm_clear(struct mm *m);

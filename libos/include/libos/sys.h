@@ -39,6 +39,9 @@ extern const unsigned sys_table_size;
 #include "../../sys/syscalls.tbl"
 #undef SYSCALL
 
+void syscall_dispatch(struct task *t);
+void exit_work(struct task *t);
+
 void trace_enter(struct task *t, const struct sysargs *a, long nr);
 void trace_exit(struct task *t, const struct sysargs *a, long nr, long ret);
 void trace_signal(struct task *t, int sig, const siginfo_t *info);

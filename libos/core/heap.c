@@ -1,0 +1,321 @@
+/*
+ * heap.c - page runs and small objects of the kernel heap.  See heap.h.
+ *
+ * The heap object is sparse, so address space is plentiful and only touched
+ * pages cost memory.  A page run belongs to a size class (its length rounded
+ * up); freed runs are kept per class and reused.  Short runs are kept with
+ * their memory ("warm", at most WARM_MAX a class) and zeroed when reused;
+ * others give their memory back to the host.
+ *
+ * pagedesc[] has one word for each page: what the page at the start of a run
+ * or slab is, and, while a run is free, the link to the next free one.
+ *
+ * Small objects come from slabs of one page per size class, linked through
+ * the free objects themselves.
+ */
+#include <libos/heap.h>
+#include <libos/lock.h>
+
+#define PAGE_COUNT (BLY_HEAP_SIZE / PAGE_SIZE)
+#define DESC_BASE (BOOT_INFO_ADDR + BOOT_INFO_MAX)
+#define DESC_SIZE (PAGE_COUNT * sizeof(u32))
+#define FIRST_PAGE ((DESC_BASE + DESC_SIZE - BLY_HEAP) / PAGE_SIZE)
+#define WARM_MAX 32
+#define WARM_PAGES 16  /* runs up to this long are kept warm */
+#define RUN_CLASSES 160
+
+#define DESC_SLAB 0x80000000u /* low bits: slab class */
+#define DESC_RUN 0x40000000u  /* low bits: pages, for kmalloc'd runs */
+#define DESC_MASK 0x3fffffffu
+
+static u32 *const pagedesc = (u32 *)DESC_BASE;
+
+struct run_class {
+	u32 warm, cold; /* page index of the first free run, 0 none */
+	u32 warm_count;
+};
+static struct mutex page_lock; /* guards what follows and pagedesc links */
+static struct run_class run_classes[RUN_CLASSES];
+static u64 next_page = FIRST_PAGE; /* never handed out from here on */
+static size_t used_pages;
+
+static const u16 slab_sizes[] = { 16, 32, 48, 64, 96, 128, 192, 256, 336,
+				  448, 576, 768, 1024, 1344, 2032 };
+#define SLAB_MAX 2032
+struct slab_class {
+	struct mutex lock; /* guards the rest */
+	void *free;
+	char *bump, *bump_end;
+};
+static struct slab_class slabs[ARRAY_SIZE(slab_sizes)];
+
+static void *page_address(u64 index)
+{
+	return (void *)(BLY_HEAP + index * PAGE_SIZE);
+}
+
+static u64 page_index(const void *p)
+{
+	return heap_offset(p) / PAGE_SIZE;
+}
+
+/* Runs of 1..64 pages have a class each; longer ones eight per doubling. */
+static unsigned run_class_of(size_t pages, size_t *rounded)
+{
+	unsigned shift;
+	size_t step;
+
+	if (pages <= 64) {
+		*rounded = pages;
+		return (unsigned)pages - 1;
+	}
+	shift = 63u - (unsigned)__builtin_clzl(pages - 1); /* >= 6 */
+	step = 1ul << (shift - 3);
+	*rounded = (pages + step - 1) / step * step;
+	return 64 + (shift - 6) * 8 +
+	       (unsigned)((*rounded - 1 - (1ul << shift)) / step);
+}
+
+static u64 run_take(struct run_class *c, bool *dirty)
+{
+	u64 i = c->warm;
+
+	*dirty = i != 0;
+	if (i) {
+		c->warm = pagedesc[i];
+		c->warm_count--;
+	} else if ((i = c->cold) != 0) {
+		c->cold = pagedesc[i];
+	}
+	if (i)
+		pagedesc[i] = 0;
+	return i;
+}
+
+static bool over_limit(size_t pages)
+{
+	const struct boot_info *b = (const struct boot_info *)BOOT_INFO_ADDR;
+
+	return b->memory_limit &&
+	       (used_pages + pages) * PAGE_SIZE > b->memory_limit;
+}
+
+void *page_alloc(size_t pages)
+{
+	size_t rounded;
+	unsigned class;
+	bool dirty;
+	u64 i;
+
+	if (pages == 0 || pages > PAGE_COUNT / 4)
+		return NULL;
+	class = run_class_of(pages, &rounded);
+	mutex_lock(&page_lock);
+	if (over_limit(pages)) {
+		mutex_unlock(&page_lock);
+		return NULL;
+	}
+	i = run_take(&run_classes[class], &dirty);
+	if (!i && next_page + rounded <= PAGE_COUNT) {
+		i = next_page;
+		next_page += rounded;
+	}
+	if (i)
+		used_pages += pages;
+	mutex_unlock(&page_lock);
+	if (!i)
+		return NULL;
+	if (dirty)
+		memset(page_address(i), 0, rounded * PAGE_SIZE);
+	return page_address(i);
+}
+
+void *page_alloc_aligned(size_t pages, size_t align)
+{
+	size_t mask = align / PAGE_SIZE - 1;
+	u64 i;
+
+	mutex_lock(&page_lock);
+	i = (next_page + mask) & ~mask;
+	if (over_limit(pages) || i + pages > PAGE_COUNT) {
+		mutex_unlock(&page_lock);
+		return NULL;
+	}
+	next_page = i + pages;
+	used_pages += pages;
+	mutex_unlock(&page_lock);
+	return page_address(i);
+}
+
+void page_free(void *p, size_t pages)
+{
+	u64 i = page_index(p);
+	size_t rounded;
+	struct run_class *c;
+	bool warm;
+
+	if (!p)
+		return;
+	ASSERT(i >= FIRST_PAGE && i < PAGE_COUNT);
+	c = &run_classes[run_class_of(pages, &rounded)];
+	warm = pages <= WARM_PAGES &&
+	       __atomic_load_n(&c->warm_count, __ATOMIC_RELAXED) < WARM_MAX;
+	if (!warm)
+		host_mem_advise(p, rounded * PAGE_SIZE, HOST_ADVISE_RELEASE);
+	mutex_lock(&page_lock);
+	if (warm) {
+		pagedesc[i] = c->warm;
+		c->warm = (u32)i;
+		c->warm_count++;
+	} else {
+		pagedesc[i] = c->cold;
+		c->cold = (u32)i;
+	}
+	used_pages -= pages;
+	mutex_unlock(&page_lock);
+}
+
+size_t page_used(void)
+{
+	return used_pages;
+}
+
+/* ---- small objects -------------------------------------------------------- */
+
+static unsigned slab_class_of(size_t size)
+{
+	unsigned i = 0;
+
+	while (slab_sizes[i] < size)
+		i++;
+	return i;
+}
+
+static bool slab_grow(struct slab_class *c, unsigned class)
+{
+	char *page = page_alloc(1);
+
+	if (!page)
+		return false;
+	pagedesc[page_index(page)] = DESC_SLAB | class;
+	c->bump = page;
+	c->bump_end = page + PAGE_SIZE;
+	return true;
+}
+
+static void *slab_alloc(unsigned class)
+{
+	struct slab_class *c = &slabs[class];
+	void *p = NULL;
+
+	mutex_lock(&c->lock);
+	if (c->free) {
+		p = c->free;
+		c->free = *(void **)p;
+	} else if (c->bump + slab_sizes[class] <= c->bump_end ||
+		   slab_grow(c, class)) {
+		p = c->bump;
+		c->bump += slab_sizes[class];
+	}
+	mutex_unlock(&c->lock);
+	return p;
+}
+
+void *kmalloc(size_t size)
+{
+	size_t pages;
+	void *p;
+
+	if (size <= SLAB_MAX)
+		return slab_alloc(slab_class_of(size));
+	pages = PAGE_UP(size) / PAGE_SIZE;
+	if (pages > DESC_MASK || !(p = page_alloc(pages)))
+		return NULL;
+	pagedesc[page_index(p)] = DESC_RUN | (u32)pages;
+	return p;
+}
+
+void *kzalloc(size_t size)
+{
+	void *p = kmalloc(size);
+
+	if (p && size <= SLAB_MAX)
+		memset(p, 0, size);
+	return p;
+}
+
+static size_t ksize(const void *p)
+{
+	u32 desc = pagedesc[page_index(p)];
+
+	if (desc & DESC_SLAB)
+		return slab_sizes[desc & DESC_MASK];
+	ASSERT(desc & DESC_RUN);
+	return (desc & DESC_MASK) * PAGE_SIZE;
+}
+
+void kfree(void *p)
+{
+	struct slab_class *c;
+	u32 desc;
+
+	if (!p)
+		return;
+	desc = pagedesc[page_index(p)];
+	if (desc & DESC_RUN) {
+		pagedesc[page_index(p)] = 0;
+		page_free(p, desc & DESC_MASK);
+		return;
+	}
+	ASSERT(desc & DESC_SLAB);
+	c = &slabs[desc & DESC_MASK];
+	mutex_lock(&c->lock);
+	*(void **)p = c->free;
+	c->free = p;
+	mutex_unlock(&c->lock);
+}
+
+void *krealloc(void *p, size_t size)
+{
+	size_t old;
+	void *q;
+
+	if (!p)
+		return kmalloc(size);
+	old = ksize(p);
+	if (size <= old && (size > old / 2 || old <= 64))
+		return p;
+	q = kmalloc(size);
+	if (!q)
+		return NULL;
+	memcpy(q, p, MIN(old, size));
+	kfree(p);
+	return q;
+}
+
+char *kstrndup(const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+	char *p = kmalloc(len + 1);
+
+	if (p) {
+		memcpy(p, s, len);
+		p[len] = '\0';
+	}
+	return p;
+}
+
+char *kstrdup(const char *s)
+{
+	return kstrndup(s, strlen(s));
+}
+
+host_handle heap_handle(void)
+{
+	return BLY_FD_HEAP;
+}
+
+void heap_init(void)
+{
+	ASSERT(FIRST_PAGE < PAGE_COUNT / 2);
+}

@@ -1,0 +1,92 @@
+/*
+ * sched.c - sleeping, waking and kicking threads.
+ *
+ * A thread sleeps on its own wake_word, one host futex.  The protocol:
+ * the sleeper clears wake_word, looks at its condition, publishes its
+ * sleep_state and sleeps while wake_word is 0; a waker sets wake_word first
+ * and then looks at sleep_state.  Whatever order these meet in, either the
+ * sleeper sees the word or the waker sees the state.
+ */
+#include <libos/ipc.h>
+#include <libos/lock.h>
+#include <libos/signal.h>
+#include <libos/task.h>
+
+void task_prepare_sleep(void)
+{
+	__atomic_store_n(&current()->wake_word, 0, __ATOMIC_SEQ_CST);
+}
+
+static int sleep_on_word(struct task *t, u64 deadline_ns)
+{
+	int err = 0;
+
+	__atomic_store_n(&t->sleep_state, TASK_SLEEPING, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&t->wake_word, __ATOMIC_SEQ_CST)) {
+		err = host_sync_wait(&t->wake_word, 0, deadline_ns);
+		if (err == -HOST_ETIMEDOUT)
+			break;
+		err = 0;
+	}
+	__atomic_store_n(&t->sleep_state, TASK_RUNNING, __ATOMIC_RELAXED);
+	t->voluntary_switches++;
+	return err == -HOST_ETIMEDOUT && !t->wake_word ? -ETIMEDOUT : 0;
+}
+
+int task_sleep(u64 deadline_ns)
+{
+	struct task *t = current();
+	int err;
+
+	if ((t->work & (WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_PARK)) &&
+	    signal_pending(t))
+		return -ERESTARTSYS;
+	err = sleep_on_word(t, deadline_ns);
+	if ((t->work & (WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_PARK)) &&
+	    signal_pending(t))
+		return -ERESTARTSYS;
+	return err;
+}
+
+int task_sleep_killable(u64 deadline_ns)
+{
+	struct task *t = current();
+	int err;
+
+	if (t->work & WORK_EXIT)
+		return -ERESTARTSYS;
+	err = sleep_on_word(t, deadline_ns);
+	return t->work & WORK_EXIT ? -ERESTARTSYS : err;
+}
+
+void task_wake(struct task *t)
+{
+	u32 state;
+
+	if (__atomic_exchange_n(&t->wake_word, 1, __ATOMIC_SEQ_CST))
+		return;
+	state = __atomic_load_n(&t->sleep_state, __ATOMIC_SEQ_CST);
+	if (state == TASK_SLEEPING)
+		host_sync_wake(&t->wake_word, 1);
+	else if (state == TASK_IN_HOST)
+		task_ring_doorbell(t);
+}
+
+/* A sleeper is woken; anyone else is interrupted, unless its host thread is
+ * not up yet (it looks at its work before its first instruction). */
+void task_kick(struct task *t)
+{
+	if (t == current())
+		return;
+	__atomic_store_n(&t->wake_word, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&t->sleep_state, __ATOMIC_SEQ_CST) ==
+	    TASK_SLEEPING) {
+		host_sync_wake(&t->wake_word, 1);
+		return;
+	}
+	mutex_lock(&t->kick_lock);
+	if (__atomic_load_n(&t->host_alive, __ATOMIC_SEQ_CST) &&
+	    t->host.thread)
+		host_interrupt(t->host);
+	mutex_unlock(&t->kick_lock);
+}
