@@ -119,9 +119,8 @@ static bool worth_keeping(const struct dentry *d)
 	s = d->parent->inode->super;
 	if (s->flags & (SUPER_NODCACHE | SUPER_STAMPED))
 		return false;
-	/* A negative name is only worth it if asking again costs; memfs_lower
-	 * marks those by not being pinned in a dirty directory. */
-	return d->inode || s->prefill;
+	/* A negative name is only worth it if asking again costs. */
+	return d->inode || (d->parent->inode->flags & INODE_LOWER);
 }
 
 static void bury(struct dentry *d)
@@ -325,10 +324,12 @@ static void enter(struct dentry *d, struct dentry *dir)
 		table_grow();
 }
 
-/* An existing dentry of the same name takes the new inode, or gives way if
- * it stands for another one. */
+/* An existing dentry of the same name stays as it is if the dentries are the
+ * truth; else it takes the new inode, or gives way if it has another one. */
 static bool adopt(struct dentry *d, struct inode *i, u64 stamp)
 {
+	if (d->parent->inode->super->flags & SUPER_PINNED)
+		return true;
 	if (d->inode && d->inode != i && !d->mounted) {
 		dcache_unlink(d);
 		return false;

@@ -89,7 +89,8 @@ struct inode {
 };
 /* RDONLY: a read-only graft inside a writable system.  DIRTY: differs from
  * its file system's own store, so its dentry must not be forgotten. */
-enum { INODE_RDONLY = 1, INODE_DIRTY = 2 };
+enum { INODE_RDONLY = 1, INODE_DIRTY = 2,
+       INODE_LOWER = 4 /* memfs: a directory over a host tree's */ };
 
 /* NODCACHE: forget a name when its last user goes.  PINNED: the dentries
  * are the directories' contents and stay (memfs).  STAMPED: a dentry is good
@@ -124,6 +125,7 @@ struct dentry {
 	u64 stamp;                /* SUPER_STAMPED: the walk it is good for */
 	bool unlinked;            /* no longer (or not yet) a name */
 	bool pinned;              /* holds a reference on itself */
+	bool in_lower;            /* memfs: the lower directory has this name */
 	u16 name_size;            /* without the NUL */
 	u32 hash;
 	char *name;               /* short_name or kmalloc'd */
