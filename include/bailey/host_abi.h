@@ -212,7 +212,9 @@ int host_clock_read(enum host_clock clock, int32_t id, uint64_t *ns);
 int host_random(void *buf, size_t size);
 
 enum host_event_kind {
-	HOST_EVENT_NONE, HOST_EVENT_SIGNAL, /* a: signal number */
+	HOST_EVENT_NONE,
+	HOST_EVENT_SIGNAL, /* a: signal number; token: 0 for the program, or
+	                    * of a spawn */
 	HOST_EVENT_WINDOW, /* a: rows << 16 | columns, b: console number */
 	HOST_EVENT_SPAWN,  /* payload: struct boot_spawn, see boot.h */
 	HOST_EVENT_PS,     /* a: token; answer with host_report */

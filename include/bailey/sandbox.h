@@ -101,6 +101,9 @@ struct sandbox_config {
 struct sandbox {
 	pid_t monitor;  /* child of the caller; host's number */
 	int control;    /* connection to the monitor, SOCK_SEQPACKET */
+	bool has_ended; /* before sandbox_start() returned: see status, text */
+	int status;
+	char text[512]; /* messages for the user so far, one a line */
 };
 
 /*
