@@ -12,6 +12,8 @@
  * Doorbells of threads that ended are kept for later ones: opening an event
  * handle takes a request to the monitor.
  */
+#include "poll_core.h"
+
 #include <libos/ipc.h>
 #include <libos/ktime.h>
 #include <libos/poll.h>
@@ -70,6 +72,18 @@ static void doorbell_drain(struct task *t)
 	host_stream_read(t->doorbell, &iov, 1, HOST_NO_OFFSET);
 }
 
+bool host_wait_interrupted(struct task *t)
+{
+	bool pending = signal_pending(t);
+
+	if (!pending) {
+		mutex_lock(&t->proc->sighand->lock);
+		signal_recalc(t);
+		mutex_unlock(&t->proc->sighand->lock);
+	}
+	return pending;
+}
+
 int task_sleep_in_host(struct host_pollfd *fds, unsigned n, u64 deadline_ns)
 {
 	struct task *t = current();
@@ -99,9 +113,9 @@ int task_sleep_in_host(struct host_pollfd *fds, unsigned n, u64 deadline_ns)
 	t->voluntary_switches++;
 	if (r == 0)
 		return -ETIMEDOUT;
-	if (r > 0 || r == -EINTR)
-		return r != -EINTR || !signal_pending(t) ? 0 : -ERESTARTSYS;
-	return r;
+	if (r == -EINTR)
+		return host_wait_interrupted(t) ? -ERESTARTSYS : 0;
+	return MIN(r, 0);
 }
 
 int host_handle_wait(host_handle h, u32 events, u64 deadline_ns)

@@ -21,6 +21,10 @@ struct poll_entry {
  * deadline of 0: only look), -ERESTARTSYS, -ENOMEM. */
 long poll_entries(struct poll_entry *e, u32 n, u64 deadline_ns);
 
+/* After -EINTR of a wait in the host: is there a signal for us?  If not
+ * (another thread took it) the next wait will not be interrupted by it. */
+bool host_wait_interrupted(struct task *t);
+
 /* EPOLL* bits to what the host is to be asked, and back. */
 static inline u32 poll_to_host(u32 events)
 {
