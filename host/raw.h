@@ -73,6 +73,10 @@ int64_t raw_preadv2_wait(int fd, const struct host_iovec *iov,
 int64_t raw_pwritev2_wait(int fd, const struct host_iovec *iov,
 			  unsigned long count, uint64_t offset,
 			  uint64_t offset_high, int flags);
+/* raw_ppoll for a timeout of 0: not a wait, so nothing interrupts it. */
+int64_t raw_ppoll_now(struct host_pollfd *fds, unsigned long count,
+		      const struct raw_timespec *timeout, const void *mask,
+		      size_t mask_size);
 int64_t raw_epoll_poll(int epfd, void *events, int max, int timeout_ms,
 		       const void *mask, size_t mask_size);
 

@@ -78,6 +78,10 @@ int host_poll(struct host_pollfd *fds, unsigned count, uint64_t deadline_ns)
 		return (int)raw_ppoll(fds, count, NULL, NULL, 0);
 	uint64_t left = left_ns(deadline_ns);
 
+	if (deadline_ns == 0) {
+		ts = (struct raw_timespec){ 0, 0 };
+		return (int)raw_ppoll_now(fds, count, &ts, NULL, 0);
+	}
 	ts.sec = (int64_t)(left / 1000000000u);
 	ts.nsec = (int64_t)(left % 1000000000u);
 	return (int)raw_ppoll(fds, count, &ts, NULL, 0);

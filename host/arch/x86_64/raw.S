@@ -65,6 +65,7 @@ raw_windows:			/* pairs: look, syscall; 0 ends */
 	WAITING raw_ppoll, 271
 	WAITING raw_epoll_pwait, 281
 	HOSTCALL raw_epoll_poll, 281
+	HOSTCALL raw_ppoll_now, 271
 
 	.globl raw_interrupted
 	.hidden raw_interrupted
