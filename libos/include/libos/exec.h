@@ -25,8 +25,8 @@ struct task;
 int proc_exec_begin(struct task *t);
 /* The new image is in place: caught signals go to default, no alternate
  * stack, no robust list or clear_child_tid, close-on-exec descriptors closed,
- * unshared descriptor table and sighand, POSIX timers deleted, comm set from
- * the last component of proc->exe_path, vfork parent released, dumpable. */
+ * unshared descriptor table and sighand, POSIX timers deleted, vfork parent
+ * released, dumpable.  The caller sets comm, exe, cmdline and has_execed. */
 void proc_exec_commit(struct task *t);
 
 /* ---- libos/core ----------------------------------------------------------- */

@@ -1,0 +1,14 @@
+/*
+ * hooks.c - weak defaults for what program loading asks of other parts: a
+ * library OS without rewriter or vDSO is a slower one, not a wrong one.
+ */
+#include <libos/exec.h>
+
+__attribute__((weak)) void rewrite_text_mapped(struct mm *m, struct vma *v)
+{
+}
+
+__attribute__((weak)) u64 vdso_map(struct mm *m)
+{
+	return 0;
+}

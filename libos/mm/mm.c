@@ -1,0 +1,250 @@
+/*
+ * mm.c - the life of an address space: made, copied by fork, cleared by
+ * exec, dropped; and the special mappings of the library OS in it.
+ */
+#include "mm_impl.h"
+
+struct mm *mm_alloc(void)
+{
+	struct mm *m = kzalloc(sizeof(*m));
+
+	if (!m)
+		return NULL;
+	ref_init(&m->ref);
+	mutex_init(&m->map_lock);
+	mutex_init(&m->lock);
+	m->mmap_top = MMAP_TOP_DEFAULT;
+	m->is_host_process_owner = true;
+	return m;
+}
+
+/* ---- fork ------------------------------------------------------------------- */
+
+static struct vma *alloc_chain(u32 count)
+{
+	struct vma *chain = NULL, *v;
+
+	while (count--) {
+		v = kmalloc(sizeof(*v));
+		if (!v) {
+			for (; chain; chain = v) {
+				v = chain->next;
+				kfree(chain);
+			}
+			return NULL;
+		}
+		v->next = chain;
+		chain = v;
+	}
+	return chain;
+}
+
+/* Copy the subtree of v, taking nodes from *spare, threading onto m->last. */
+static struct vma *copy_tree(struct mm *m, const struct vma *v,
+			     struct vma *up, struct vma **spare)
+{
+	struct vma *n;
+
+	if (!v)
+		return NULL;
+	n = *spare;
+	*spare = n->next;
+	*n = *v;
+	if (n->file)
+		file_get(n->file);
+	n->flags &= ~(u32)VMA_LOCKED;
+	n->up = up;
+	n->left = copy_tree(m, v->left, n, spare);
+	n->prev = m->last;
+	n->next = NULL;
+	if (m->last)
+		m->last->next = n;
+	else
+		m->first = n;
+	m->last = n;
+	if (n->flags & (VMA_DONTFORK | VMA_WIPEONFORK))
+		m->fork_work = true;
+	n->right = copy_tree(m, v->right, n, spare);
+	return n;
+}
+
+struct mm *mm_copy(struct mm *m)
+{
+	struct mm *n = kmalloc(sizeof(*n));
+	struct vma *spare;
+
+	if (!n)
+		return NULL;
+	mutex_lock(&m->lock);
+	spare = alloc_chain(m->count);
+	if (m->count && !spare) {
+		mutex_unlock(&m->lock);
+		kfree(n);
+		return NULL;
+	}
+	*n = *m;
+	ref_init(&n->ref);
+	mutex_init(&n->map_lock);
+	mutex_init(&n->lock);
+	n->first = n->last = NULL;
+	n->locked_pages = 0;
+	n->lock_future = 0;
+	n->fork_work = false;
+	n->is_host_process_owner = true;
+	n->root = copy_tree(n, m->root, NULL, &spare);
+	mutex_unlock(&m->lock);
+	return n;
+}
+
+static void wipe(struct mm *m, u32 flag, struct vma *v, struct vma **dead)
+{
+	u64 start = v->start, size = vma_size(v);
+
+	if (flag == VMA_DONTFORK) {
+		vma_cut(m, start, start + size, dead);
+		host_mem_unmap((void *)start, size);
+		return;
+	}
+	host_mem_map((void *)start, size, host_prot(v->prot),
+		     HOST_MAP_PRIVATE, HOST_NO_HANDLE, 0);
+}
+
+void mm_after_fork_child(struct mm *m)
+{
+	struct vma *v, *next, *dead = NULL;
+
+	if (!m->fork_work)
+		return;
+	mutex_lock(&m->map_lock);
+	mutex_lock(&m->lock);
+	for (v = m->first; v; v = next) {
+		next = v->next;
+		if (v->flags & VMA_DONTFORK)
+			wipe(m, VMA_DONTFORK, v, &dead);
+		else if (v->flags & VMA_WIPEONFORK)
+			wipe(m, VMA_WIPEONFORK, v, &dead);
+	}
+	m->fork_work = false;
+	mutex_unlock(&m->lock);
+	mutex_unlock(&m->map_lock);
+	vma_free_chain(dead);
+}
+
+/* ---- the end ----------------------------------------------------------------- */
+
+static struct vma *take_list(struct mm *m)
+{
+	struct vma *v = m->first;
+
+	m->root = m->first = m->last = NULL;
+	m->count = 0;
+	m->total_pages = m->locked_pages = m->data_pages = 0;
+	return v;
+}
+
+void mm_put(struct mm *m)
+{
+	if (!m || !ref_put(&m->ref))
+		return;
+	vma_free_chain(take_list(m));
+	kfree(m);
+}
+
+/* Two host calls, whatever was mapped: the guest's part of the address space
+ * is all that lies on either side of the library OS. */
+int mm_clear(struct mm *m)
+{
+	struct vma *old;
+	int err;
+
+	mutex_lock(&m->map_lock);
+	mutex_lock(&m->lock);
+	old = take_list(m);
+	m->lock_future = 0;
+	m->brk_start = m->brk = m->vdso = m->stack_top = 0;
+	m->code_start = m->code_end = m->data_start = m->data_end = 0;
+	m->arg_start = m->arg_end = m->env_start = m->env_end = 0;
+	mutex_unlock(&m->lock);
+	err = host_mem_unmap((void *)GUEST_MIN, BLY_BASE - GUEST_MIN);
+	if (!err)
+		err = host_mem_unmap((void *)BLY_END, GUEST_MAX - BLY_END);
+	mutex_unlock(&m->map_lock);
+	vma_free_chain(old);
+	return err;
+}
+
+/* ---- special mappings --------------------------------------------------------- */
+
+static u64 distance(u64 a, u64 b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* Is the free range [lo, hi) good for size bytes near addr?  The place in it
+ * that is nearest to addr, or 0. */
+static u64 fit_near(u64 lo, u64 hi, u64 addr, u64 size, u64 max)
+{
+	u64 a;
+
+	lo = MAX(lo, MMAP_MIN_ADDR);
+	hi = MIN(hi, GUEST_MAX);
+	if (hi <= lo || hi - lo < size)
+		return 0;
+	a = addr <= lo ? lo : hi - size;
+	if (distance(a, addr) > max || distance(a + size, addr) > max ||
+	    meets_libos(a, size))
+		return 0;
+	return a;
+}
+
+u64 mm_find_gap_near(struct mm *m, u64 addr, u64 size, u64 max_distance)
+{
+	struct vma *v, *at;
+	u64 a = 0;
+
+	size = PAGE_UP(size);
+	mutex_lock(&m->lock);
+	at = vma_next(m, addr);
+	for (v = at; v && !a && distance(v->end, addr) < max_distance;
+	     v = v->next)
+		a = fit_near(v->end, v->next ? v->next->start : GUEST_MAX,
+			     addr, size, max_distance);
+	for (v = at; v && !a && distance(v->start, addr) < max_distance;
+	     v = v->prev)
+		a = fit_near(v->prev ? v->prev->end : MMAP_MIN_ADDR, v->start,
+			     addr, size, max_distance);
+	mutex_unlock(&m->lock);
+	return a;
+}
+
+int mm_map_special(u64 addr, u64 size, u32 prot, const void *kernel_pages,
+		   const char *name)
+{
+	struct mm *m = current_mm();
+	struct vma like = { .start = addr, .end = addr + size, .prot = prot,
+			    .name = name };
+	struct vma *v, *dead = NULL;
+	bool added = false;
+	int err = 0;
+
+	mutex_lock(&m->lock);
+	v = vma_find(m, addr);
+	if (!v || v->end < addr + size) {
+		if (meets_libos(addr, size) ||
+		    !vma_range_free(m, addr, addr + size))
+			err = -EEXIST;
+		else
+			err = vma_add(m, &like, &v, &dead);
+		added = !err;
+	}
+	if (!err)
+		err = host_mem_map((void *)addr, size, host_prot(prot),
+				   HOST_MAP_PRIVATE, heap_handle(),
+				   heap_offset(kernel_pages));
+	if (err && added)
+		vma_cut(m, addr, addr + size, &dead);
+	mutex_unlock(&m->lock);
+	if (dead)
+		vma_free_chain(dead);
+	return err;
+}
