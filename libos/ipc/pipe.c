@@ -284,16 +284,15 @@ static ssize_t pipe_take(struct pipe *p, struct uio *u)
 	return done;
 }
 
-static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
+ssize_t pipe_get(struct pipe *p, struct uio *u, bool nonblock)
 {
-	struct pipe *p = f->priv;
 	bool was_full;
 	ssize_t got;
 	int ready;
 
 	if (!u->left)
 		return 0;
-	ready = pipe_wait_readable(p, f->flags & O_NONBLOCK);
+	ready = pipe_wait_readable(p, nonblock);
 	if (ready <= 0)
 		return ready;
 	was_full = ring_room(p) < PIPE_ATOMIC || p->marks;
@@ -303,6 +302,11 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 	if (was_full)
 		waitq_wake(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
 	return got;
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
+{
+	return pipe_get(f->priv, u, f->flags & O_NONBLOCK);
 }
 
 /* ---- writing -------------------------------------------------------------------- */
@@ -344,10 +348,8 @@ static bool pipe_has_room(const struct pipe *p, u32 least, bool packet)
 	return !p->readers || (!p->reserved && pipe_room(p, packet) >= least);
 }
 
-static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
+ssize_t pipe_put(struct pipe *p, struct uio *u, bool packet, bool nonblock)
 {
-	struct pipe *p = f->priv;
-	bool packet = f->flags & O_DIRECT;
 	ssize_t done = 0, n;
 
 	while (u->left) {
@@ -369,7 +371,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 		done += n;
 		if (n)
 			continue;
-		if (f->flags & O_NONBLOCK)
+		if (nonblock)
 			return done ? done : -EAGAIN;
 		n = wait_until(&p->write_wait, pipe_has_room(p, least, packet),
 			       HOST_FOREVER);
@@ -377,6 +379,11 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 			return done ? done : n;
 	}
 	return done;
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
+{
+	return pipe_put(f->priv, u, f->flags & O_DIRECT, f->flags & O_NONBLOCK);
 }
 
 /* ---- the other operations --------------------------------------------------------- */

@@ -53,6 +53,10 @@ static inline bool pipe_can_write(const struct file *f)
 /* Drop one hold on the pipe; takes it off its inode at the last. */
 void pipe_drop(struct pipe *p); /* fifo.c */
 
+/* Read and write, as the file ops do. */
+ssize_t pipe_get(struct pipe *p, struct uio *u, bool nonblock);
+ssize_t pipe_put(struct pipe *p, struct uio *u, bool packet, bool nonblock);
+
 /* ---- for splice.c: kernel buffers ------------------------------------------ */
 /* Wait until the pipe has data; then nobody else reads until pipe_unclaim.
  * Bytes of the first packet or stretch, 0 at the end, or -errno. */
