@@ -5,8 +5,9 @@
  * second try, because the page was not there yet (a file that has grown, a
  * stack that grows) or because another thread has changed the mapping since.
  *
- * Called for guest code only, with no lock held; a fault of the library OS's
- * own copy functions is -EFAULT there and never comes here.
+ * mm_fault() is for guest code, with no lock held.  mm_fault_copy() is for
+ * the library OS's copy functions, which may run under inode and other locks:
+ * it never waits for map_lock (see mm.h), and gives up rather than wait.
  */
 #include "mm_impl.h"
 
@@ -121,6 +122,42 @@ int mm_fault(u64 addr, bool write, bool exec, int *code)
 	sig = fault_locked(m, addr, write, exec, code);
 	mutex_unlock(&m->map_lock);
 	return sig;
+}
+
+/* A file's page for a copy function: only if nobody is changing the address
+ * space now, and the file is not the one being read or written. */
+static bool copy_fault_file(struct mm *m, u64 addr)
+{
+	struct vma *v;
+	int code, sig = SIGSEGV;
+
+	if (!mutex_trylock(&m->map_lock))
+		return false;
+	mutex_lock(&m->lock);
+	v = vma_find(m, addr);
+	mutex_unlock(&m->lock);
+	if (v && v->file && !mutex_is_held(&v->file->inode->lock))
+		sig = fault_in(m, v, addr, &code);
+	mutex_unlock(&m->map_lock);
+	return sig == 0;
+}
+
+bool mm_fault_copy(u64 addr, bool write)
+{
+	struct mm *m = current_mm();
+	bool again = false, is_file = false;
+	struct vma *v;
+
+	mutex_lock(&m->lock);
+	v = vma_next(m, addr);
+	if (v && v->start > addr)
+		again = grow_stack(m, v, addr);
+	else if (v && access_allowed(v, write, false) && v->file)
+		is_file = true;
+	else if (v && access_allowed(v, write, false))
+		again = !keeps_faulting(m, addr);
+	mutex_unlock(&m->lock);
+	return is_file ? copy_fault_file(m, addr) : again;
 }
 
 /*

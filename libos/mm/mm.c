@@ -180,17 +180,18 @@ static u64 distance(u64 a, u64 b)
 	return a > b ? a - b : b - a;
 }
 
-/* Is the free range [lo, hi) good for size bytes near addr?  The place in it
- * that is nearest to addr, or 0. */
-static u64 fit_near(u64 lo, u64 hi, u64 addr, u64 size, u64 max)
+/* Is the free range below v (or below the end of all) good for size bytes
+ * near addr?  The place in it that is nearest to addr, or 0. */
+static u64 fit_near(u64 lo, const struct vma *v, u64 addr, u64 size, u64 max)
 {
-	u64 a;
+	u64 hi = v ? v->start : GUEST_MAX, a;
 
+	if (v && (v->flags & VMA_GROWSDOWN))
+		hi -= MIN(STACK_GUARD_GAP, v->gap);
 	lo = MAX(lo, MMAP_MIN_ADDR);
-	hi = MIN(hi, GUEST_MAX);
 	if (hi <= lo || hi - lo < size)
 		return 0;
-	a = addr <= lo ? lo : hi - size;
+	a = MIN(MAX(PAGE_DOWN(addr), lo), hi - size);
 	if (distance(a, addr) > max || distance(a + size, addr) > max ||
 	    meets_libos(a, size))
 		return 0;
@@ -205,14 +206,19 @@ u64 mm_find_gap_near(struct mm *m, u64 addr, u64 size, u64 max_distance)
 	size = PAGE_UP(size);
 	mutex_lock(&m->lock);
 	at = vma_next(m, addr);
+	/* The gap around addr; upwards, where mm_map leaves room behind a
+	 * library; downwards. */
+	if (!at || at->start > addr)
+		a = fit_near(at ? (at->prev ? at->prev->end : 0) :
+			     m->last ? m->last->end : 0, at, addr, size,
+			     max_distance);
 	for (v = at; v && !a && distance(v->end, addr) < max_distance;
 	     v = v->next)
-		a = fit_near(v->end, v->next ? v->next->start : GUEST_MAX,
-			     addr, size, max_distance);
-	for (v = at; v && !a && distance(v->start, addr) < max_distance;
-	     v = v->prev)
-		a = fit_near(v->prev ? v->prev->end : MMAP_MIN_ADDR, v->start,
-			     addr, size, max_distance);
+		a = fit_near(v->end, v->next, addr, size, max_distance);
+	for (v = at; v && !a && (v == at || distance(v->start, addr) <
+				 max_distance); v = v->prev)
+		a = fit_near(v->prev ? v->prev->end : 0, v, addr, size,
+			     max_distance);
 	mutex_unlock(&m->lock);
 	return a;
 }

@@ -87,6 +87,9 @@ int mm_map_special(u64 addr, u64 size, u32 prot, const void *kernel_pages,
 /* Called on a host fault at addr: 0 retry the instruction; else the signal
  * (SIGSEGV, SIGBUS) with *code = si_code. */
 int mm_fault(u64 addr, bool write, bool exec, int *code);
+/* The same for a copy function of the library OS (uaccess), which may hold
+ * locks: true if the access is worth another try. */
+bool mm_fault_copy(u64 addr, bool write);
 /* [start,end) of the inode's pages changed size (truncate): revoke. */
 void mm_truncate_inode(struct inode *ino, u64 new_size);
 
