@@ -69,6 +69,15 @@ $(B)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -c -o $@ $<
 
+# The guest's vDSO.
+V := libos/arch/$(ARCH)/vdso
+$(B)/gen/vdso.so: $(V)/vdso.S $(V)/vdso.lds
+	@mkdir -p $(@D)
+	$(CC) -nostdlib -shared -Wl,-soname,linux-vdso.so.1 -Wl,--hash-style=sysv \
+	  -Wl,-Bsymbolic -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-T,$(V)/vdso.lds -o $@ $<
+$(B)/libos/arch/$(ARCH)/vdso_image.o: $(B)/gen/vdso.so
+$(B)/libos/arch/$(ARCH)/vdso_image.o: LIBOS_CFLAGS += -Wa,-I$(B)/gen
+
 # Calls without a handler yet answer ENOSYS.
 $(B)/gen/weak_syscalls.c: libos/sys/syscalls.tbl tools/gen-weak.sh
 	@mkdir -p $(@D)

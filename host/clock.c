@@ -12,49 +12,65 @@
 
 #include "raw.h"
 
+#define DT_GNU_HASH 0x6ffffef5
+
 typedef int (*gettime_fn)(int clock, struct raw_timespec *ts);
 
 static gettime_fn gettime; /* same address in every picoprocess */
 
-static const void *find_dynamic(const Elf64_Ehdr *eh, u64 *bias)
+/* What is needed of the vDSO's ELF image. */
+static struct {
+	const Elf64_Sym *symbols;
+	const char *names;
+	u64 count, bias;
+} clock_code;
+
+static const Elf64_Dyn *find_dynamic(const Elf64_Ehdr *eh)
 {
 	const Elf64_Phdr *ph = (const void *)((const char *)eh + eh->e_phoff);
 	const void *dynamic = NULL;
 
 	for (unsigned i = 0; i < eh->e_phnum; i++) {
 		if (ph[i].p_type == PT_LOAD)
-			*bias = (u64)eh + ph[i].p_offset - ph[i].p_vaddr;
+			clock_code.bias = (u64)eh + ph[i].p_offset -
+					  ph[i].p_vaddr;
 		if (ph[i].p_type == PT_DYNAMIC)
 			dynamic = (const char *)eh + ph[i].p_offset;
 	}
 	return dynamic;
 }
 
+uint64_t host_clock_symbol(const char *name)
+{
+	const Elf64_Sym *s = clock_code.symbols;
+
+	for (u64 i = 0; s && clock_code.names && i < clock_code.count; i++)
+		if (s[i].st_value &&
+		    !strcmp(clock_code.names + s[i].st_name, name))
+			return s[i].st_value + clock_code.bias;
+	return 0;
+}
+
+/* The symbol count is the second word of DT_HASH: the vDSO's section headers
+ * need not be mapped. */
 void host_clock_init(uint64_t vdso)
 {
-	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)vdso;
-	const Elf64_Shdr *sh;
-	const Elf64_Dyn *d;
-	const Elf64_Sym *sym = NULL;
-	const char *str = NULL;
-	u64 bias = 0, count = 0;
+	const Elf64_Dyn *d = vdso ? find_dynamic((const Elf64_Ehdr *)vdso)
+				  : NULL;
 
-	if (!vdso)
-		return;
-	d = find_dynamic(eh, &bias);
 	for (; d && d->d_tag != DT_NULL; d++) {
+		u64 p = d->d_un.d_ptr + clock_code.bias;
+
 		if (d->d_tag == DT_SYMTAB)
-			sym = (const Elf64_Sym *)(d->d_un.d_ptr + bias);
+			clock_code.symbols = (const Elf64_Sym *)p;
 		else if (d->d_tag == DT_STRTAB)
-			str = (const char *)(d->d_un.d_ptr + bias);
+			clock_code.names = (const char *)p;
+		else if (d->d_tag == DT_HASH)
+			clock_code.count = ((const u32 *)p)[1];
+		else if (d->d_tag == DT_GNU_HASH && !clock_code.count)
+			clock_code.count = 16; /* more than any vDSO has */
 	}
-	sh = (const void *)((const char *)eh + eh->e_shoff);
-	for (unsigned i = 0; i < eh->e_shnum; i++)
-		if (sh[i].sh_type == SHT_DYNSYM)
-			count = sh[i].sh_size / sizeof(*sym);
-	for (u64 i = 0; sym && str && i < count; i++)
-		if (!strcmp(str + sym[i].st_name, "__vdso_clock_gettime"))
-			gettime = (gettime_fn)(sym[i].st_value + bias);
+	gettime = (gettime_fn)host_clock_symbol("__vdso_clock_gettime");
 }
 
 int host_clock_read(enum host_clock clock, int32_t id, uint64_t *ns)

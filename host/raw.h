@@ -84,5 +84,7 @@ int64_t raw_epoll_poll(int epfd, void *events, int max, int timeout_ms,
 int host_clock_request(enum host_clock clock, int32_t id, uint64_t *ns);
 /* Find the host's clock code; base 0: there is none. */
 void host_clock_init(uint64_t vdso);
+/* The address of one of its functions, or 0. */
+uint64_t host_clock_symbol(const char *name);
 
 #endif

@@ -56,7 +56,7 @@ void exit_work(struct task *t)
 
 	task_clear_work(t, WORK_FULL);
 	while ((w = __atomic_load_n(&t->work, __ATOMIC_SEQ_CST)) &
-	       (WORK_SIGNAL | WORK_EXIT | WORK_STOP))
+	       (WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_RESTORE_MASK))
 		signal_exit_work(t);
 	if (t->arch.gs_in_use)
 		task_set_work(t, WORK_FULL);

@@ -140,6 +140,16 @@ static void task_forget(struct task *t)
 	mutex_unlock(&tid_lock);
 }
 
+/* execve by another thread than the leader: it takes over the leader's. */
+void task_set_tid(struct task *t, s32 tid)
+{
+	mutex_lock(&tid_lock);
+	list_remove(&t->in_tid_hash);
+	t->tid = tid;
+	list_push_front(tid_bucket(tid), &t->in_tid_hash);
+	mutex_unlock(&tid_lock);
+}
+
 void task_put(struct task *t)
 {
 	if (!ref_put(&t->ref))

@@ -1,4 +1,442 @@
+/*
+ * rewrite.c - system call instructions become jumps.
+ *
+ * A site is rewritten when it traps for the first time: then the instruction
+ * pointer proves that it is an instruction, and rax proves the number.  Only
+ * text that is mapped privately from a file and was never writable is
+ * touched.  Nothing rests on this for protection; a site that stays as it is
+ * traps and works.
+ *
+ * What is rewritten:
+ *   shape 1   b8 imm32 0f 05        ->  e9 rel32 0f 05
+ *             (mov $nr,%eax; syscall; the syscall stays, for jumps to it)
+ *   shape 2   0f 05 and following simple instructions of together 5 bytes or
+ *             more                   ->  e9 rel32, the rest filled with int3;
+ *             only if no branch nearby aims between them
+ *
+ * The jump leads to a trampoline of this site:
+ *   shape 1   mov $nr,%eax; lea back(%rip),%rcx; jmp *entry(%rip)
+ *   shape 2   lea 1f(%rip),%rcx; jmp *entry(%rip); syscall
+ *             1: the moved instructions; jmp back
+ * (the syscall in the second is for restarts: they go back two bytes).
+ *
+ * Rewritten pages and trampolines are kernel heap pages, one copy per file
+ * for the whole sandbox: trampolines lie at the same distance from a file's
+ * text wherever it is mapped.  A page is never changed once it is mapped: a
+ * new site means a new version of the page, put over the old in one step, so
+ * that no thread ever runs through half an instruction.
+ */
 #include "rewrite.h"
+
+#include <bailey/boot.h>
+#include <libos/exec.h>
+#include <libos/heap.h>
+#include <libos/mm.h>
+#include <libos/task.h>
+#include <libos/uaccess.h>
+#include <libos/vfs.h>
+
+#include <linux/mman.h>
+
+#define NR_RT_SIGRETURN 15
+#define NR_RESTART 219
+#define TRAMPOLINE_PAGES 4
+#define TRAMPOLINE_BYTES 64
+#define TRAMPOLINE_MAX (TRAMPOLINE_PAGES * PAGE_SIZE / TRAMPOLINE_BYTES)
+#define REACH 0x40000000ul /* trampolines within 1 GiB of the text */
+#define SCAN 4096          /* how far branches into a window are looked for */
+#define SITE_BYTES 32
+#define HASH_SIZE 64
+
+struct text_page { /* the newest version of a rewritten page */
+	struct text_page *next;
+	u64 offset; /* in the file */
+	u8 *page;
+};
+
+struct text_file {
+	struct text_file *next;
+	struct inode *inode; /* with a reference: its address stays its own */
+	s64 mtime_ns;        /* of the text that was rewritten */
+	u64 size;
+	s64 distance;        /* trampolines - address of file offset 0 */
+	u8 *trampolines;
+	u32 used;
+	struct text_page *pages;
+};
+
+static struct mutex rewrite_lock; /* guards all; after mm->map_lock */
+static struct text_file *files[HASH_SIZE];
+
+extern char syscall_entry[];
+
+static struct text_file **bucket(const struct inode *ino)
+{
+	return &files[((u64)ino >> 6) % HASH_SIZE];
+}
+
+static struct text_file *file_find(const struct inode *ino)
+{
+	struct text_file *f;
+
+	for (f = *bucket(ino); f; f = f->next)
+		if (f->inode == ino && f->mtime_ns == ino->mtime_ns &&
+		    f->size == ino->size)
+			return f;
+	return NULL; /* never seen, or the file has changed since */
+}
+
+static struct text_page *page_find(const struct text_file *f, u64 offset)
+{
+	struct text_page *p;
+
+	for (p = f->pages; p; p = p->next)
+		if (p->offset == offset)
+			return p;
+	return NULL;
+}
+
+static u64 base_of(const struct vma *v)
+{
+	return v->start - v->offset;
+}
+
+static struct text_file *file_add(struct mm *m, const struct vma *v)
+{
+	struct text_file *f = kzalloc(sizeof(*f));
+	u64 at = mm_find_gap_near(m, v->end, TRAMPOLINE_PAGES * PAGE_SIZE,
+				  REACH);
+	u64 *slot;
+
+	if (!f || !at)
+		goto fail;
+	f->trampolines = page_alloc(TRAMPOLINE_PAGES);
+	if (!f->trampolines)
+		goto fail;
+	slot = (u64 *)(void *)f->trampolines;
+	slot[0] = (u64)syscall_entry;
+	f->used = 1;
+	f->distance = (s64)(at - base_of(v));
+	f->inode = inode_get(v->file->inode);
+	f->mtime_ns = f->inode->mtime_ns;
+	f->size = f->inode->size;
+	f->next = *bucket(f->inode);
+	*bucket(f->inode) = f;
+	return f;
+fail:
+	kfree(f);
+	return NULL;
+}
+
+/* The file's trampolines at their place in the current process; false if
+ * something else is there. */
+static bool trampolines_map(struct mm *m, struct text_file *f, u64 base)
+{
+	u64 at = base + (u64)f->distance;
+	struct vma *v;
+	bool there;
+
+	mutex_lock(&m->lock);
+	v = vma_find(m, at);
+	there = v && v->name && !strcmp(v->name, "[syscalls]") &&
+		v->start == at;
+	mutex_unlock(&m->lock);
+	return there || mm_map_special(at, TRAMPOLINE_PAGES * PAGE_SIZE,
+				       PROT_READ | PROT_EXEC, f->trampolines,
+				       "[syscalls]") == 0;
+}
+
+/* ---- making a trampoline ------------------------------------------------------ */
+
+static u8 *put_bytes(u8 *p, const void *b, size_t n)
+{
+	memcpy(p, b, n);
+	return p + n;
+}
+
+static u8 *put_rel32(u8 *p, const char *opcode, size_t n, u64 here, u64 to)
+{
+	s32 rel = (s32)(to - (here + n + 4));
+
+	p = put_bytes(p, opcode, n);
+	return put_bytes(p, &rel, 4);
+}
+
+/* Writes the trampoline of a site; returns its address in the guest, or 0.
+ * start: first byte replaced; back: where the guest goes on. */
+static u64 trampoline_add(struct text_file *f, u64 base, s32 nr,
+			  const u8 *moved, size_t moved_size, u64 back)
+{
+	u64 zone = base + (u64)f->distance;
+	u64 at = zone + f->used * TRAMPOLINE_BYTES;
+	u8 *start = f->trampolines + f->used * TRAMPOLINE_BYTES, *p = start;
+
+	if (f->used >= TRAMPOLINE_MAX)
+		return 0;
+	if (!moved) {
+		p = put_bytes(p, "\xb8", 1);
+		p = put_bytes(p, &nr, 4);
+		p = put_rel32(p, "\x48\x8d\x0d", 3, at + (u64)(p - start),
+			      back);
+		put_rel32(p, "\xff\x25", 2, at + (u64)(p - start), zone);
+	} else {
+		u64 cont = at + 7 + 6 + 2;
+
+		p = put_rel32(p, "\x48\x8d\x0d", 3, at, cont);
+		p = put_rel32(p, "\xff\x25", 2, at + 7, zone);
+		p = put_bytes(p, "\x0f\x05", 2);
+		p = put_bytes(p, moved, moved_size);
+		put_rel32(p, "\xe9", 1, at + (u64)(p - start), back);
+	}
+	f->used++;
+	return at;
+}
+
+/* ---- which windows are safe ---------------------------------------------------- */
+
+/* Length of an instruction that means the same anywhere; 0: not known. */
+static size_t simple_insn(const u8 *b, bool *ends)
+{
+	size_t rex = (b[0] & 0xf8) == 0x48 || (b[0] & 0xf0) == 0x40;
+	const u8 *o = b + rex;
+	bool regs = (o[1] & 0xc0) == 0xc0;
+
+	*ends = false;
+	if (!rex && b[0] == 0xc3) {
+		*ends = true;
+		return 1;
+	}
+	if (!rex && (b[0] & 0xf8) == 0x58)
+		return 1; /* pop */
+	if (o[0] == 0x3d)
+		return rex + 5; /* cmp $imm32,%eax */
+	if ((o[0] == 0x89 || o[0] == 0x8b || o[0] == 0x85 || o[0] == 0x31 ||
+	     o[0] == 0xf7) && regs && !(o[0] == 0xf7 && (o[1] & 0x30) == 0))
+		return rex + 2; /* mov, test, xor, not/neg between registers */
+	if (o[0] == 0x83 && regs)
+		return rex + 3; /* cmp, add... $imm8 */
+	return 0;
+}
+
+/* Bytes after the syscall that move to the trampoline; 0: not possible. */
+static size_t moved_bytes(const u8 *after, size_t avail)
+{
+	size_t n = 0;
+	bool ends;
+
+	while (n < 3) {
+		size_t len = simple_insn(after + n, &ends);
+
+		if (!len || n + len + 8 > avail)
+			return 0;
+		n += len;
+		if (ends)
+			return n + 2 >= 5 ? n : 0;
+	}
+	return n;
+}
+
+static bool aims_at(u64 target, u64 lo, u64 hi)
+{
+	return target > lo && target < hi;
+}
+
+/* Could any branch in b[0..n) (at address at) aim inside (lo, hi)?  Every
+ * byte position is taken for an instruction, so this errs to the safe side. */
+static bool branch_into(const u8 *b, size_t n, u64 at, u64 lo, u64 hi)
+{
+	for (size_t i = 0; i + 6 <= n; i++) {
+		u64 here = at + i;
+		s32 rel;
+
+		if ((b[i] & 0xf0) == 0x70 || b[i] == 0xeb ||
+		    (b[i] & 0xfc) == 0xe0) {
+			if (aims_at(here + 2 + (u64)(s64)(s8)b[i + 1], lo, hi))
+				return true;
+		} else if (b[i] == 0xe9 || b[i] == 0xe8) {
+			memcpy(&rel, b + i + 1, 4);
+			if (aims_at(here + 5 + (u64)(s64)rel, lo, hi))
+				return true;
+		} else if (b[i] == 0x0f && (b[i + 1] & 0xf0) == 0x80) {
+			memcpy(&rel, b + i + 2, 4);
+			if (aims_at(here + 6 + (u64)(s64)rel, lo, hi))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool window_is_safe(const struct vma *v, u64 site, size_t size)
+{
+	u64 lo = MAX(v->start, site - MIN(site, (u64)SCAN));
+	u64 hi = MIN(v->end, site + SCAN);
+	u8 *copy = kmalloc(hi - lo);
+	bool safe;
+
+	if (!copy)
+		return false;
+	safe = copy_from_user(copy, lo, hi - lo) == 0 &&
+	       !branch_into(copy, hi - lo, lo, site, site + size);
+	kfree(copy);
+	return safe;
+}
+
+/* ---- rewriting a page ----------------------------------------------------------- */
+
+struct window {
+	u64 start;         /* first byte that changes */
+	size_t size;
+	s32 nr;            /* shape 1 */
+	u8 moved[16];      /* shape 2 */
+	size_t moved_size; /* 0: shape 1 */
+};
+
+static bool find_window(const struct vma *v, u64 site, u64 nr,
+			struct window *w)
+{
+	u8 code[SITE_BYTES]; /* from site - 5 */
+	u64 from = site - 5;
+	s32 imm;
+
+	if (from < v->start || from + sizeof(code) > v->end ||
+	    copy_from_user(code, from, sizeof(code)))
+		return false;
+	if (code[5] != 0x0f || code[6] != 0x05)
+		return false;
+	memcpy(&imm, code + 1, 4);
+	w->moved_size = 0;
+	if (code[0] == 0xb8 && imm >= 0 && (u64)imm == nr) {
+		w->start = from;
+		w->size = 5;
+		w->nr = imm;
+		return true;
+	}
+	w->moved_size = moved_bytes(code + 7, sizeof(code) - 7);
+	if (!w->moved_size)
+		return false;
+	memcpy(w->moved, code + 7, w->moved_size);
+	w->start = site;
+	w->size = 2 + w->moved_size;
+	return window_is_safe(v, site, w->size);
+}
+
+static bool page_has_jump(const struct text_page *p, u64 in_page)
+{
+	return p && p->page[in_page] == 0xe9;
+}
+
+/* The new version of the page with one more site, or NULL. */
+static u8 *page_version(struct text_file *f, const struct vma *v,
+			const struct window *w)
+{
+	u64 base = base_of(v), in_page = w->start & ~PAGE_MASK;
+	struct text_page *p = page_find(f, PAGE_DOWN(w->start) - base);
+	u8 *page = page_alloc(1), *q;
+	u64 to;
+
+	if (!page)
+		return NULL;
+	if (p)
+		memcpy(page, p->page, PAGE_SIZE);
+	else if (copy_from_user(page, PAGE_DOWN(w->start), PAGE_SIZE))
+		goto fail;
+	to = trampoline_add(f, base, w->nr, w->moved_size ? w->moved : NULL,
+			    w->moved_size,
+			    w->start + w->size + (w->moved_size ? 0 : 2));
+	if (!to)
+		goto fail;
+	q = put_rel32(page + in_page, "\xe9", 1, w->start, to);
+	for (size_t i = 5; i < w->size; i++)
+		*q++ = 0xcc;
+	return page;
+fail:
+	page_free(page, 1);
+	return NULL;
+}
+
+static void page_show(const struct text_page *p, const struct vma *v)
+{
+	mm_map_special(base_of(v) + p->offset, PAGE_SIZE, v->prot, p->page,
+		       NULL);
+}
+
+static void rewrite_window(struct mm *m, const struct vma *v,
+			   const struct window *w)
+{
+	struct text_file *f = file_find(v->file->inode);
+	struct text_page *p;
+	u64 offset = PAGE_DOWN(w->start) - base_of(v);
+
+	if (!f)
+		f = file_add(m, v);
+	if (!f || !trampolines_map(m, f, base_of(v)))
+		return;
+	p = page_find(f, offset);
+	if (!page_has_jump(p, w->start & ~PAGE_MASK)) {
+		u8 *page = page_version(f, v, w);
+
+		if (!page)
+			return;
+		if (!p) {
+			p = kzalloc(sizeof(*p));
+			if (!p)
+				return;
+			p->offset = offset;
+			p->next = f->pages;
+			f->pages = p;
+		}
+		p->page = page; /* older versions stay where they are mapped */
+	}
+	page_show(p, v);
+}
+
+static bool may_rewrite(const struct vma *v)
+{
+	return v && v->file && (v->prot & PROT_EXEC) &&
+	       !(v->prot & PROT_WRITE) &&
+	       !(v->flags & (VMA_SHARED | VMA_WAS_WRITABLE));
+}
+
 void rewrite_site(struct task *t)
 {
+	struct mm *m = t->proc->mm;
+	u64 site = t->regs.rip - 2, nr = t->regs.orig_rax;
+	struct window w;
+	struct vma *v, copy;
+	bool ok;
+
+	if (nr == NR_RT_SIGRETURN || nr == NR_RESTART || t->arch.gs_in_use ||
+	    !mutex_trylock(&m->map_lock))
+		return;
+	mutex_lock(&m->lock);
+	v = vma_find(m, site);
+	ok = may_rewrite(v);
+	if (ok)
+		copy = *v;
+	mutex_unlock(&m->lock);
+	if (ok && find_window(&copy, site, nr, &w) &&
+	    PAGE_DOWN(w.start) == PAGE_DOWN(w.start + w.size - 1)) {
+		mutex_lock(&rewrite_lock);
+		rewrite_window(m, &copy, &w);
+		mutex_unlock(&rewrite_lock);
+	}
+	mutex_unlock(&m->map_lock);
+}
+
+void rewrite_text_mapped(struct mm *m, struct vma *v)
+{
+	struct text_file *f;
+	struct text_page *p;
+	struct vma copy = *v;
+
+	if (!may_rewrite(v))
+		return;
+	mutex_lock(&rewrite_lock);
+	f = file_find(v->file->inode);
+	if (f && f->pages && trampolines_map(m, f, base_of(&copy)))
+		for (p = f->pages; p; p = p->next)
+			if (p->offset >= copy.offset &&
+			    p->offset < copy.offset + (copy.end - copy.start))
+				page_show(p, &copy);
+	mutex_unlock(&rewrite_lock);
 }

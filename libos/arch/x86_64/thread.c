@@ -101,10 +101,8 @@ void arch_restart_syscall(struct task *t, long nr)
 static bool fault_resolved(void)
 {
 	struct task *t = current();
-	int code;
 
-	return mm_fault(t->arch.fault_address, t->arch.fault_error & 2, false,
-			&code) == 0;
+	return mm_fault_copy(t->arch.fault_address, t->arch.fault_error & 2);
 }
 
 int copy_from_user(void *to, u64 from, size_t size)

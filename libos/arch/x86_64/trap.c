@@ -42,9 +42,17 @@ static bool in_range(u64 pc, const char *start, const char *end)
 	return pc >= (u64)start && pc < (u64)end;
 }
 
-static bool in_libos(u64 pc)
+/* The host's clock code is run by both: the stack tells who. */
+static bool in_clock_code(u64 pc)
 {
-	return pc >= BLY_BASE && pc < BLY_END;
+	return pc >= BLY_VDSO && pc < BLY_LOCAL;
+}
+
+static bool in_libos(const struct host_ucontext *uc, const struct task *t)
+{
+	if (in_clock_code(uc->rip))
+		return uc->rsp - (u64)t < TASK_BLOCK_SIZE;
+	return uc->rip >= BLY_BASE && uc->rip < BLY_END;
 }
 
 static void restore_vectors(const struct host_ucontext *uc)
@@ -85,11 +93,11 @@ kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 			struct task *t, u64 old_gs)
 {
 	restore_vectors(uc);
-	if (uc->rip >= BLY_VDSO && uc->rip < BLY_LOCAL) {
-		uc->rax = (u64)-ENOSYS; /* the clock code wants the host */
+	if (in_libos(uc, t) && in_clock_code(uc->rip)) {
+		uc->rax = (u64)-ENOSYS; /* it wants the host kernel: no */
 		return NULL;
 	}
-	if (in_libos(uc->rip))
+	if (in_libos(uc, t))
 		panic("the host refused call %ld at %lx", (long)uc->rax,
 		      (long)uc->rip);
 	save_regs(t, uc, old_gs);
@@ -129,11 +137,14 @@ static void fault_in_libos(struct host_ucontext *uc, u64 address)
 	char trace[256];
 	int n = 0;
 
+	if ((u64)sp < BLY_BASE || (u64)sp >= BLY_END)
+		panic("fault %ld at %lx, address %lx, stack %lx",
+		      (long)uc->trapno, (long)uc->rip, (long)address,
+		      (long)uc->rsp);
 	trace[0] = '\0';
 	for (int i = 0; i < 400 && n < 200; i++)
 		if (((u64)(sp + i) & (TASK_BLOCK_SIZE - 1)) &&
-		    sp[i] >= BLY_TEXT && sp[i] < BLY_TEXT + 0x400000 &&
-		    in_libos((u64)sp))
+		    sp[i] >= BLY_TEXT && sp[i] < BLY_TEXT + 0x400000)
 			n += snprintf(trace + n, sizeof(trace) - (size_t)n,
 				      " %lx", (long)sp[i]);
 		else if (((u64)(sp + i + 1) & (TASK_BLOCK_SIZE - 1)) == 0)
@@ -156,10 +167,10 @@ kernel_half fault_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 		uc->rip = (u64)uaccess_fixup;
 		return NULL;
 	}
-	if (in_libos(uc->rip) &&
+	if (in_libos(uc, t) &&
 	    !in_range(uc->rip, restore_window_start, restore_window_end))
 		fault_in_libos(uc, address);
-	if (!in_libos(uc->rip))
+	if (!in_libos(uc, t))
 		save_regs(t, uc, old_gs);
 	/* else iretq to a bad address: the registers are in task->regs */
 	t->arch.fault_address = address;
@@ -193,7 +204,7 @@ kernel_half interrupt_upcall(int sig, siginfo_t *info,
 	if (in_range(uc->rip, exit_window_start, exit_window_end) ||
 	    in_range(uc->rip, restore_window_start, restore_window_end))
 		return interrupt_kernel; /* task->regs is still whole */
-	if (in_libos(uc->rip)) {
+	if (in_libos(uc, t)) {
 		if (in_wait_window(uc->rip) && (t->work & WORK_INTERRUPT))
 			uc->rip = (u64)raw_interrupted;
 		return NULL;

@@ -1,0 +1,250 @@
+/*
+ * micro.c - small measurements, run natively and inside by bench/run.py.
+ *
+ * usage: micro NAME [FILE]
+ * Prints one number: nanoseconds for one operation.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *file_name = "/usr/bin/true";
+static int fd_a, fd_b;
+static char buffer[4096];
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void op_getppid(void) { syscall(SYS_getppid); }
+static void op_clock(void)
+{
+	struct timespec ts;
+
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+}
+static void op_sigprocmask(void)
+{
+	uint64_t set = 0;
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &set, 8);
+}
+static void op_futex_wake(void)
+{
+	static uint32_t word;
+
+	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void setup_zero(void) { fd_a = open("/dev/zero", O_RDONLY); }
+static void setup_null(void) { fd_a = open("/dev/null", O_WRONLY); }
+static void op_read1(void)
+{
+	if (read(fd_a, buffer, 1) != 1)
+		die("read");
+}
+static void op_write1(void)
+{
+	if (write(fd_a, buffer, 1) != 1)
+		die("write");
+}
+
+static void setup_file(void)
+{
+	fd_a = open(file_name, O_RDWR);
+	if (fd_a < 0)
+		die(file_name);
+	if (write(fd_a, buffer, sizeof(buffer)) != sizeof(buffer))
+		die("write");
+}
+static void op_pread(void)
+{
+	if (pread(fd_a, buffer, sizeof(buffer), 0) != sizeof(buffer))
+		die("pread");
+}
+static void op_pwrite(void)
+{
+	if (pwrite(fd_a, buffer, sizeof(buffer), 0) != sizeof(buffer))
+		die("pwrite");
+}
+static void op_open(void)
+{
+	int fd = open("/usr/bin/true", O_RDONLY);
+
+	if (fd < 0)
+		die("open");
+	close(fd);
+}
+static void op_stat(void)
+{
+	struct stat st;
+
+	if (stat("/usr/bin/true", &st))
+		die("stat");
+}
+
+static void echo_loop(int in, int out)
+{
+	char c;
+
+	while (read(in, &c, 1) == 1)
+		if (write(out, &c, 1) != 1)
+			break;
+	_exit(0);
+}
+static void setup_pipe(void)
+{
+	int to[2], from[2];
+
+	if (pipe(to) || pipe(from))
+		die("pipe");
+	if (fork() == 0) {
+		close(to[1]);
+		close(from[0]);
+		echo_loop(to[0], from[1]);
+	}
+	close(to[0]);
+	close(from[1]);
+	fd_a = to[1];
+	fd_b = from[0];
+}
+static void setup_socketpair(void)
+{
+	int s[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s))
+		die("socketpair");
+	if (fork() == 0) {
+		close(s[0]);
+		echo_loop(s[1], s[1]);
+	}
+	close(s[1]);
+	fd_a = fd_b = s[0];
+}
+static void op_pingpong(void)
+{
+	char c = 1;
+
+	if (write(fd_a, &c, 1) != 1 || read(fd_b, &c, 1) != 1)
+		die("ping-pong");
+}
+
+static void op_fork(void)
+{
+	pid_t p = fork();
+
+	if (p == 0)
+		_exit(0);
+	if (p < 0 || waitpid(p, NULL, 0) != p)
+		die("fork");
+}
+static void op_exec(void)
+{
+	pid_t p = fork();
+
+	if (p == 0) {
+		execl("/bin/true", "true", NULL);
+		_exit(127);
+	}
+	if (p < 0 || waitpid(p, NULL, 0) != p)
+		die("fork");
+}
+static void *nothing(void *arg) { return arg; }
+static void op_pthread(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, nothing, NULL))
+		die("pthread_create");
+	pthread_join(t, NULL);
+}
+static void op_mmap(void)
+{
+	char *p = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	for (int i = 0; i < 65536; i += 4096)
+		p[i] = 1;
+	munmap(p, 65536);
+}
+static volatile int signalled;
+static void on_signal(int s) { signalled = s; }
+static void setup_signal(void) { signal(SIGUSR1, on_signal); }
+static void op_signal(void) { raise(SIGUSR1); }
+
+static const struct {
+	const char *name;
+	void (*setup)(void);
+	void (*op)(void);
+	unsigned count;
+} benches[] = {
+	{ "getppid", NULL, op_getppid, 2000000 },
+	{ "clock_gettime", NULL, op_clock, 2000000 },
+	{ "sigprocmask", NULL, op_sigprocmask, 2000000 },
+	{ "futex_wake", NULL, op_futex_wake, 2000000 },
+	{ "read_zero", setup_zero, op_read1, 1000000 },
+	{ "write_null", setup_null, op_write1, 1000000 },
+	{ "pread_4k", setup_file, op_pread, 500000 },
+	{ "pwrite_4k", setup_file, op_pwrite, 300000 },
+	{ "open_close", NULL, op_open, 200000 },
+	{ "stat", NULL, op_stat, 400000 },
+	{ "pipe_pingpong", setup_pipe, op_pingpong, 40000 },
+	{ "socketpair_pingpong", setup_socketpair, op_pingpong, 40000 },
+	{ "fork_exit_wait", NULL, op_fork, 1000 },
+	{ "fork_exec_wait", NULL, op_exec, 300 },
+	{ "pthread", NULL, op_pthread, 5000 },
+	{ "mmap_64k", NULL, op_mmap, 20000 },
+	{ "signal_self", setup_signal, op_signal, 200000 },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc > 2)
+		file_name = argv[2];
+	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+		uint64_t start;
+		unsigned n = benches[i].count;
+
+		if (argc < 2 || strcmp(argv[1], benches[i].name))
+			continue;
+		if (benches[i].setup)
+			benches[i].setup();
+		for (unsigned k = 0; k < n / 20 + 1; k++)
+			benches[i].op();
+		start = now();
+		for (unsigned k = 0; k < n; k++)
+			benches[i].op();
+		printf("%.1f\n", (double)(now() - start) / n);
+		return 0;
+	}
+	fprintf(stderr, "usage: micro NAME [FILE]; names:");
+	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
+		fprintf(stderr, " %s", benches[i].name);
+	fprintf(stderr, "\n");
+	return 2;
+}
