@@ -1,0 +1,97 @@
+/*
+ * inspect.c - `bailey inspect`: all that is known about a sandbox, as JSON:
+ * state.json, then what its monitor and its library OS say now.
+ */
+#include "cli/targets.h"
+
+#include <bailey/sandbox.h>
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Ask; the answer is in payload, its size returned, or -1. */
+static int ask(int fd, enum control_op op, char *payload)
+{
+	struct control_msg m = { .op = op };
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	if (control_send(fd, &m, NULL, NULL, 0))
+		return -1;
+	/* a sandbox that is busy or stopped may not answer */
+	while (poll(&p, 1, 2000) > 0 &&
+	       control_recv(fd, &m, payload, CONTROL_PAYLOAD_MAX) > 0) {
+		if (m.op == CTL_DONE && m.b == (uint32_t)op)
+			return (int)m.size;
+		if (m.op == CTL_ERROR || m.op == CTL_ENDED)
+			return -1;
+	}
+	return -1;
+}
+
+static void add_live(const struct state *s, json_t *o)
+{
+	char *payload = xcalloc(1, CONTROL_PAYLOAD_MAX);
+	int fd = state_connect(s, NULL);
+	struct control_state st;
+	json_t *processes;
+
+	if (fd < 0)
+		return;
+	if (ask(fd, CTL_STATE, payload) >= (int)sizeof(st)) {
+		memcpy(&st, payload, sizeof(st));
+		json_object_set_new(o, "Monitor", json_pack("{s:i,s:i,s:I,s:I}",
+			"Processes", (int)st.processes,
+			"Denied", (int)st.denied,
+			"Requests", (json_int_t)st.requests,
+			"StartedNs", (json_int_t)st.start_ns));
+	}
+	if (ask(fd, CTL_PS, payload) > 0) {
+		processes = json_loads(payload, 0, NULL);
+		if (processes)
+			json_object_set_new(o, "Processes", processes);
+	}
+	close(fd);
+}
+
+static int inspect_one(struct state *s, void *ctx, struct err *e)
+{
+	json_t *o = json_deep_copy(s->json);
+	json_t *state = json_pack("{s:s,s:i,s:s,s:I}",
+		"Status", state_status_name(s->status),
+		"ExitCode", s->exit_code, "Error", s->reason,
+		"FinishedAt", (json_int_t)s->ended);
+
+	json_object_set_new(o, "State", state);
+	json_object_set_new(o, "StateDir", json_string(s->dir));
+	if (s->status == STATE_RUNNING)
+		add_live(s, o);
+	json_array_append_new(ctx, o);
+	return 0;
+}
+
+static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
+{
+	if (id == OPT_FORMAT && strcmp(arg, "json"))
+		return err_set(e, STATUS_OURS, "the format is json");
+	return 0; /* it is JSON in any case */
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	json_t *all = json_array();
+	struct err e;
+	int at = options_parse(CMD_INSPECT, argc, argv, set, NULL, &e);
+	int status;
+
+	if (at < 0)
+		return message_error(&e);
+	status = targets_each("inspect", false, argc - at, argv + at,
+			      inspect_one, all);
+	if (!status || json_array_size(all)) {
+		json_dumpf(all, stdout, JSON_INDENT(1));
+		putchar('\n');
+	}
+	return status;
+}
