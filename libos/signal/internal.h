@@ -28,9 +28,6 @@
 
 static inline bool sig_valid(int sig) { return sig >= 1 && sig <= NSIG; }
 
-/* Locks p's sighand and returns it; exec may exchange it. */
-struct sighand *sighand_lock(struct proc *p);
-
 /* queue.c; sighand->lock held */
 struct sigqueue *sigqueue_new(struct proc *p, int sig, const siginfo_t *info);
 void sigqueue_drop(struct sigqueue *q);

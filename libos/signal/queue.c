@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #include <libos/heap.h>
+#include <libos/ipc.h>
 #include <libos/timers.h>
 
 #include <asm/resource.h>
@@ -195,8 +196,10 @@ struct sighand *sighand_copy(struct sighand *from)
 
 void sighand_put(struct sighand *s)
 {
-	if (s && ref_put(&s->ref))
-		kfree(s);
+	if (!s || !ref_put(&s->ref))
+		return;
+	waitq_abandon(&s->signalfd_wait);
+	kfree(s);
 }
 
 /* execve: handlers of the old image go, ignored signals stay ignored. */

@@ -20,6 +20,8 @@ struct posix_timer {
 	s32 id, clock;
 	u32 notify;            /* SIGEV_* */
 	s32 tid;               /* SIGEV_THREAD_ID */
+	struct task *cpu_task; /* whose time it runs on (reference), or */
+	struct proc *cpu_proc;
 	siginfo_t info;
 	struct mutex lock;
 	/* lock: */
@@ -36,14 +38,17 @@ static u64 timer_now(struct posix_timer *pt)
 {
 	u64 ns = 0;
 
+	if (pt->cpu_task)
+		return task_cpu_ns(pt->cpu_task);
+	if (pt->cpu_proc)
+		return proc_cpu_ns(pt->cpu_proc);
 	clock_read(pt->clock, &ns);
 	return ns;
 }
 
 static bool is_cpu(struct posix_timer *pt)
 {
-	return pt->clock < 0 || pt->clock == CLOCK_PROCESS_CPUTIME_ID
-		|| pt->clock == CLOCK_THREAD_CPUTIME_ID;
+	return pt->cpu_task || pt->cpu_proc;
 }
 
 /* lock held: arm the ktimer for at_ns, looking again where the clock does
@@ -165,6 +170,10 @@ static void timer_free(struct posix_timer *pt)
 	ktimer_cancel(&pt->ktimer);
 	signal_forget_timer(pt->proc, pt);
 	ktimer_cancel(&pt->ktimer);
+	if (pt->cpu_task)
+		task_put(pt->cpu_task);
+	if (pt->cpu_proc)
+		proc_put(pt->cpu_proc);
 	kfree(pt);
 }
 
@@ -225,6 +234,31 @@ static int event_check(const struct guest_sigevent *ev)
 	return ev->signo >= 1 && ev->signo <= NSIG ? 0 : -EINVAL;
 }
 
+/* Processor-time clocks are resolved once: the service thread has no idea of
+ * "this process".  clock_check() has been here. */
+static void bind_cpu_clock(struct posix_timer *pt)
+{
+	s32 id = pt->clock, pid = ~(id >> 3);
+	bool per_thread = id == CLOCK_THREAD_CPUTIME_ID || (id < 0 && (id & 4));
+
+	if (id >= 0 && id != CLOCK_THREAD_CPUTIME_ID
+	    && id != CLOCK_PROCESS_CPUTIME_ID)
+		return;
+	mutex_lock(&tasklist_lock);
+	if (per_thread) {
+		pt->cpu_task = id < 0 && pid ? task_find(pid) : current();
+		if (!pt->cpu_task)
+			pt->cpu_task = current();
+		ref_get(&pt->cpu_task->ref);
+	} else {
+		pt->cpu_proc = id < 0 && pid ? proc_find(pid) : pt->proc;
+		if (!pt->cpu_proc)
+			pt->cpu_proc = pt->proc;
+		ref_get(&pt->cpu_proc->ref);
+	}
+	mutex_unlock(&tasklist_lock);
+}
+
 static struct posix_timer *timer_new(struct timers *ts, s32 clock,
 				     const struct guest_sigevent *ev,
 				     bool default_event)
@@ -238,6 +272,7 @@ static struct posix_timer *timer_new(struct timers *ts, s32 clock,
 	pt->notify = (u32)ev->notify;
 	pt->tid = ev->tid;
 	ktimer_init(&pt->ktimer, expired);
+	bind_cpu_clock(pt);
 	mutex_lock(&ts->lock);
 	pt->id = ts->next_id++;
 	pt->info.si_signo = ev->signo;

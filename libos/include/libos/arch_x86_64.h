@@ -38,6 +38,14 @@ static inline struct task *current(void)
 	return t;
 }
 #endif
+/* The processor and node of the moment, as the host numbers them. */
+static inline u32 arch_cpu(void)
+{
+	u32 lo, hi, aux;
+
+	__asm__ volatile("rdtscp" : "=a"(lo), "=d"(hi), "=c"(aux));
+	return aux;
+}
 static inline u64 regs_arg(const struct regs *r, unsigned i)
 {
 	return (&r->rdi)[i];

@@ -45,6 +45,11 @@ u64 task_cpu_ns(struct task *t);
 /* Processes and threads that exist (for pids_limit, sysinfo). */
 u32 proc_task_count(void);
 
+/* ---- the host's name (sysinfo.c) ------------------------------------------- */
+#define UTS_NAME_MAX 64
+void uts_get_hostname(char out[UTS_NAME_MAX + 1]);
+int uts_set_hostname(const char *name, size_t size); /* -EINVAL: too long */
+
 /* ---- signalling others ----------------------------------------------------- */
 /* May current() send sig to p?  0, -EPERM. */
 int signal_permission(struct proc *p, int sig);

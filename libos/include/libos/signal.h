@@ -65,6 +65,8 @@ void sigpending_flush(struct sigpending *p);
  * returns its number or 0. */
 int signal_dequeue(struct task *t, sigset mask, siginfo_t *info);
 struct sighand *sighand_alloc(void);
+/* Lock p's table (execve may exchange it) and return it. */
+struct sighand *sighand_lock(struct proc *p);
 struct sighand *sighand_copy(struct sighand *s);
 void sighand_put(struct sighand *s);
 void sighand_reset_for_exec(struct proc *p);

@@ -116,6 +116,8 @@ struct task {
 	u64 set_child_tid;       /* CLONE_CHILD_SETTID: done by the child */
 	bool is_stopped;         /* sits in a group stop; sighand->lock */
 	bool is_exiting;         /* past task_exit(); sighand->lock */
+	u32 io_priority;         /* ioprio_set; 0 none */
+	u32 yield_count;
 };
 
 enum task_sleep_state { TASK_RUNNING, TASK_SLEEPING,
@@ -175,6 +177,8 @@ struct proc {
 	u32 stop_left;    /* threads still to stop; sighand->lock */
 	bool stop_cancelled, tell_continued; /* by SIGCONT; sighand->lock */
 	u32 spawn_token;  /* of a HOST_EVENT_SPAWN process */
+	u32 exit_uid;     /* of the last thread, for the parent's siginfo */
+	s32 ppid;         /* parent's pid, 0 without one */
 	u64 child_max_rss_kb, max_rss_kb;
 };
 
@@ -185,6 +189,7 @@ extern struct proc *init_proc;
 /* libos/core/task.c */
 struct task *task_alloc(struct proc *p);  /* block, tid, not yet running */
 void task_put(struct task *t);
+void task_set_tid(struct task *t, s32 tid);
 struct proc *proc_alloc(void);
 void proc_put(struct proc *p);
 struct proc *proc_find(s32 pid);          /* tasklist_lock held; no ref */
