@@ -46,7 +46,10 @@ struct mon_port {
 };
 
 /* One UDP port that the guest opened: host socket <-> socket pair. */
-struct mon_relay { int host, guest; };
+struct mon_relay {
+	int host, guest;
+	uint32_t port;
+};
 
 struct mon_client {
 	int fd;            /* -1: free slot */
@@ -149,7 +152,6 @@ _Noreturn void monitor_end(struct monitor *m, int wait_status,
 void monitor_message(struct monitor *m, const char *text, size_t size);
 void monitor_close(int fd);
 
-struct mon_pollfd;
 void control_accept(struct monitor *m);
 void control_read(struct monitor *m, struct mon_client *c);
 void control_drop(struct monitor *m, struct mon_client *c);
@@ -202,7 +204,7 @@ int open_datagram(struct mon_call *c, const struct mon_open *q);
 int open_pollset(struct mon_call *c);
 int open_event(struct mon_call *c);
 int open_file(struct mon_call *c, const struct mon_open *q);
-void relay_run(struct mon_relay *r, bool from_host);
+void relay_run(struct monitor *m, struct mon_relay *r, bool from_host);
 
 /* A path as requests have it: exactly size bytes with its NUL, relative, no
  * empty, "." or ".." component. */
