@@ -61,6 +61,7 @@ struct pentry {
 struct super *ptree_new(const char *type, u32 magic, const struct pentry *root);
 /* List "N" with this entry's type; false when the reader's buffer is full. */
 bool plist_number(struct plist *l, u32 n, u32 mode);
+bool plist_named(struct plist *l, const char *prefix, u32 n, u32 mode);
 bool parse_number(const char *name, u32 *n);
 /* The number a user wrote to a file: 0 or -EINVAL. */
 int parse_signed(const char *text, s64 *v);
@@ -100,6 +101,5 @@ void mm_usage(struct mm *m, struct pmem *u);
 u64 sandbox_memory(void);       /* bytes that the sandbox may use */
 u64 sandbox_memory_used(void);
 u32 sandbox_cpus(void);
-const char *sandbox_hostname(void);
 
 #endif

@@ -11,8 +11,9 @@
 #include "fs.h"
 
 #include <libos/heap.h>
-#include <libos/ipc.h>
 #include <libos/poll.h>
+
+void epoll_show_fdinfo(struct file *f, struct seq *s); /* ipc.h */
 
 static struct file *fd_file(const struct pnode *n, bool *cloexec)
 {

@@ -146,13 +146,18 @@ static bool emit(struct dir_context *c, const char *name, u64 ino, u32 mode,
 	return true;
 }
 
-bool plist_number(struct plist *l, u32 n, u32 mode)
+bool plist_named(struct plist *l, const char *prefix, u32 n, u32 mode)
 {
-	char name[12];
+	char name[32];
 
-	snprintf(name, sizeof(name), "%u", n);
+	snprintf(name, sizeof(name), "%s%u", prefix, n);
 	return emit(l->context, name, l->ino_base + n + 1, mode,
 		    FIRST_DYNAMIC + (u64)n + 1);
+}
+
+bool plist_number(struct plist *l, u32 n, u32 mode)
+{
+	return plist_named(l, "", n, mode);
 }
 
 static bool list_static(const struct pnode *n, struct dir_context *c)

@@ -4,6 +4,8 @@
  */
 #include "procfs.h"
 
+#include <bailey/boot.h>
+
 #include <libos/heap.h>
 #include <libos/mm.h>
 
