@@ -116,14 +116,20 @@ void fsnotify_dentry(struct dentry *d, u32 mask);
 /* ---- other families; weak defaults in hooks.c -------------------------------- */
 void epoll_file_released(struct file *f);
 int fifo_open(struct inode *ino, struct file *f);
-long pipe_fcntl(struct file *f, int cmd, u64 arg); /* F_SETPIPE_SZ, F_GET */
+long pipe_fcntl(struct file *f, u32 cmd, u64 arg); /* F_SETPIPE_SZ, F_GET */
 
 /* ---- open.c --------------------------------------------------------------- */
-struct open_how_k { u32 flags, mode, lookup; };
-struct file *vfs_open_how(int dirfd, const char *path,
-			  const struct open_how_k *how);
-int vfs_create(struct dentry *d, u32 mode, struct inode **out);
+struct file *vfs_open_how(int dirfd, const char *path, u32 flags, u32 mode,
+			  u32 lookup_flags);
 int vfs_truncate(struct dentry *d, struct inode *i, u64 size);
+
+/* ---- names.c -------------------------------------------------------------- */
+/* Make a node for the negative dentry d; mode has S_IF*, umask applied. */
+int vfs_make(struct dentry *d, u32 mode, u64 rdev, const char *target);
+int vfs_link(struct dentry *old, struct dentry *d);
+int vfs_rename(int from_fd, const char *from, int to_fd, const char *to,
+	       u32 flags);
+u32 current_umask(void);
 
 /* ---- memfs ------------------------------------------------------------------ */
 int memfs_graft_lower(struct dentry *d, u32 tree, bool readonly);

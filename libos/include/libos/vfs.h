@@ -9,6 +9,7 @@
 #ifndef LIBOS_VFS_H
 #define LIBOS_VFS_H
 
+#include <bailey/boot.h>
 #include <libos/base.h>
 #include <libos/file.h>
 #include <libos/lock.h>
@@ -90,7 +91,8 @@ struct inode {
 /* RDONLY: a read-only graft inside a writable system.  DIRTY: differs from
  * its file system's own store, so its dentry must not be forgotten. */
 enum { INODE_RDONLY = 1, INODE_DIRTY = 2,
-       INODE_LOWER = 4 /* memfs: a directory over a host tree's */ };
+       INODE_LOWER = 4, /* memfs: a directory over a host tree's */
+       INODE_LINKABLE = 8 /* O_TMPFILE: may be given a name */ };
 
 /* NODCACHE: forget a name when its last user goes.  PINNED: the dentries
  * are the directories' contents and stay (memfs).  STAMPED: a dentry is good
