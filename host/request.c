@@ -311,7 +311,7 @@ int host_stream_shutdown(host_handle h, int how)
 	return with_handle(MON_SHUTDOWN, h, (u64)how, NULL, 0);
 }
 
-int host_clock_read(enum host_clock clock, int32_t id, uint64_t *ns)
+int host_clock_request(enum host_clock clock, int32_t id, uint64_t *ns)
 {
 	struct mon_clock q = { .clock = clock, .id = id };
 	struct call c = CALL(MON_CLOCK, q);

@@ -42,7 +42,7 @@ struct mon_port {
 	int fd;            /* bound socket in the host's network */
 	int proto;
 	uint16_t guest_port;
-	bool is_listening; /* the guest asked */
+	bool is_listening; /* UDP: the guest has its relay */
 };
 
 /* One UDP port that the guest opened: host socket <-> socket pair. */

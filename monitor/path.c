@@ -18,7 +18,8 @@
 static int open2(int dir, const char *path, uint64_t flags, uint64_t mode)
 {
 	struct open_how how = {
-		.flags = flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
+		.flags = flags | O_CLOEXEC | O_NOFOLLOW |
+			 (flags & O_PATH ? 0 : O_NOCTTY),
 		.mode = mode,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
 			   RESOLVE_NO_MAGICLINKS,

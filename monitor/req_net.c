@@ -80,13 +80,11 @@ int open_listen(struct mon_call *c, const struct mon_open *q)
 	if (r)
 		return r;
 	p = &c->m->ports[q->tree];
-	if (!p->is_listening) {
-		setsockopt(p->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (listen(p->fd, SOMAXCONN))
-			return -errno;
-		p->is_listening = true;
-	}
+	/* Again if it listened before: a shutdown of the handle ended that. */
+	setsockopt(p->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (listen(p->fd, SOMAXCONN))
+		return -errno;
 	c->reply_handle = p->fd;
 	c->keep_handle = true;
 	return 0;

@@ -373,6 +373,10 @@ int sandbox_wait(struct sandbox *s, int *status, char *text, size_t size,
 		n = control_recv(s->control, &msg, buf, sizeof(buf));
 		if (n < 0 && errno != EINTR)
 			n = 0;
+		if (n > 0 && msg.op == CTL_MESSAGE) {
+			sandbox_note(s, buf);
+			buf[0] = '\0';
+		}
 		if (n > 0 && msg.op == CTL_ENDED) {
 			s->has_ended = true;
 			s->status = msg.a;
