@@ -16,18 +16,16 @@ static void put_folded(FILE *out, const char *text, int at, int column)
 		if (at < column) {
 			fprintf(out, "%*s", column - at, "");
 			at = column;
-		} else if (at + (int)word >= HELP_WIDTH) {
+		} else if (at + 1 + (int)word >= HELP_WIDTH) {
 			fprintf(out, "\n%*s", column, "");
 			at = column;
+		} else if (at > column) {
+			fputc(' ', out);
+			at++;
 		}
 		fwrite(text, 1, word, out);
 		at += (int)word;
-		text += word;
-		if (*text == ' ') {
-			fputc(' ', out);
-			at++;
-			text++;
-		}
+		text += word + (text[word] == ' ');
 	}
 	fputc('\n', out);
 }
@@ -66,10 +64,9 @@ void help_all(FILE *out)
 	for (int i = 0; i < CMD_COUNT; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name,
 			commands[i].summary);
-	fprintf(out, "\n`bailey COMMAND --help` lists a command's options.  "
-		"Exit status: the program's own,\n128+n for a signal, 125 for "
-		"an error of bailey, 126 cannot be executed, 127 not\n"
-		"found.\n");
+	fprintf(out, "\n`bailey COMMAND --help` lists a command's options.\n"
+		"Exit status: the program's own, 128+n for a signal, 125 for "
+		"an error of bailey,\n126 cannot be executed, 127 not found.\n");
 }
 
 int cmd_help(int argc, char **argv)

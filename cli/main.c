@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-v"))
-		return cmd_version(1, argv);
+		return cmd_version(argc - 1, argv + 1);
 	c = find_command(argv[1]);
 	if (!c)
 		return fail("no command '%s'; `bailey help` lists them",

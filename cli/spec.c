@@ -36,14 +36,13 @@ static json_t *process_of(int argc, char **argv)
 static json_t *build(int argc, char **argv)
 {
 	return json_pack("{s:s,s:o,s:s,s:[{s:s,s:s,s:s,s:[s,s]}],"
-			 "s:{s:{s:{s:I},s:{s:i}}},s:{s:s,s:s}}",
+			 "s:{s:{s:{s:I},s:{s:i}}},s:{s:s}}",
 		"ociVersion", "1.0.2", "process", process_of(argc, argv),
 		"hostname", "bailey", "mounts", "destination", "/scratch",
 		"type", "tmpfs", "source", "tmpfs", "options", "size=64m",
 		"mode=1777", "linux", "resources", "memory", "limit",
 		(json_int_t)2 << 30, "pids", "limit", 4096,
-		"annotations", "bailey.network", "none",
-		"bailey.publish", "0:8080");
+		"annotations", "bailey.network", "none");
 }
 
 static int write_text(const char *file, const char *text)

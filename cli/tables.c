@@ -177,7 +177,8 @@ static int print_wall(void)
 	for (unsigned i = 0; i < wall_table_count; i++)
 		printf("%-14s %3d\n    filter: %s\n    why: %s\n",
 		       wall_table[i].name, wall_table[i].number,
-		       wall_table[i].filter, wall_table[i].reason);
+		       *wall_table[i].filter ? wall_table[i].filter :
+		       "any argument", wall_table[i].reason);
 	printf("%u host system calls; every other one, and each of these with "
 	       "other arguments, is refused\n", wall_table_count);
 	return 0;

@@ -68,6 +68,7 @@ int terminal_pair(int *relay, int *inside, struct err *e)
 		return err_set(e, STATUS_OURS, "no terminal: %s",
 			       strerror(errno));
 	fcntl(sv[0], F_SETFL, O_NONBLOCK);
+	fcntl(sv[1], F_SETFL, O_NONBLOCK); /* the library OS waits by poll */
 	*relay = sv[0];
 	*inside = sv[1];
 	return 0;

@@ -11,3 +11,28 @@ $(B)/gen/version.h: FORCE
 $(B)/cli/version.o: $(B)/gen/version.h
 .PHONY: FORCE
 FORCE:
+
+# Manual pages and completions, from the same tables as the parser.
+$(B)/gen-options: tools/gen-options.c cli/commands.tbl cli/options.tbl
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 $(WARN) -I. -o $@ $<
+$(B)/man/bailey.1: docs/man/bailey.1.in $(B)/gen-options
+	@mkdir -p $(@D)
+	$(B)/gen-options man $< > $@
+$(B)/man/bailey-manifest.5: docs/man/bailey-manifest.5
+	@mkdir -p $(@D)
+	cp $< $@
+$(B)/completions/bailey.bash: $(B)/gen-options
+	@mkdir -p $(@D)
+	$< bash > $@
+$(B)/completions/_bailey: $(B)/gen-options
+	@mkdir -p $(@D)
+	$< zsh > $@
+$(B)/completions/bailey.fish: $(B)/gen-options
+	@mkdir -p $(@D)
+	$< fish > $@
+docs: $(B)/man/bailey.1 $(B)/man/bailey-manifest.5 \
+	$(B)/completions/bailey.bash $(B)/completions/_bailey \
+	$(B)/completions/bailey.fish
+.PHONY: docs
+all: docs
