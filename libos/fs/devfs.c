@@ -6,7 +6,7 @@
  * on Linux; opening any character node, wherever it lies, comes to
  * chrdev_open.  Terminals are in libos/tty, /dev/pts in devpts.c.
  */
-#include <libos/vfs.h>
+#include "fs.h"
 
 #include <libos/mm.h>
 #include <libos/random.h>
@@ -175,34 +175,52 @@ static const struct { const char *name, *target; } dev_links[] = {
 	{ "ptmx", "pts/ptmx" },
 };
 
-static void devfs_keep(struct inode *i, u32 mode, u32 gid)
+/* One node, whatever umask is in force. */
+static void devfs_make(const char *at, const char *name, u32 mode, u64 rdev,
+		       const char *target)
 {
-	if (is_err(i))
-		panic("devfs: %ld", ptr_err(i));
-	i->mode = (i->mode & ~07777u) | mode;
-	i->gid = gid;
-	inode_put(i);
+	char path[64];
+	struct lookup l;
+	int err;
+
+	snprintf(path, sizeof(path), "%s/%s", at, name);
+	err = namei(AT_FDCWD, path, LOOKUP_NEGATIVE | LOOKUP_NOFOLLOW, &l);
+	if (err)
+		panic("devfs: %s: %d", path, err);
+	if (!l.dentry->inode)
+		vfs_make(l.dentry, mode, rdev, target);
+	if (l.dentry->inode) {
+		l.dentry->inode->mode = mode;
+		if (rdev >> 8 == 5)
+			l.dentry->inode->gid = DEV_TTY_GID;
+	}
+	dentry_put(l.dentry);
 }
 
 struct super *devfs_new(void)
 {
-	struct super *s = memfs_new("devtmpfs", -1, 0, 0755);
-	struct inode *root = s->root;
+	return memfs_new("devtmpfs", -1, 0, 0755);
+}
 
-	mutex_lock(&root->lock);
+void devfs_populate(const char *at)
+{
+	char path[64];
+	struct super *s;
+
 	for (size_t i = 0; i < ARRAY_SIZE(dev_nodes); i++) {
 		const struct dev_node *n = &dev_nodes[i];
 
-		devfs_keep(root->ops->mknod(root, n->name, 0020000 | n->mode,
-					    MKDEV(n->major, n->minor)),
-			   n->mode, n->major == 5 ? DEV_TTY_GID : 0);
+		devfs_make(at, n->name, 0020000 | n->mode,
+			   MKDEV(n->major, n->minor), NULL);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++)
-		devfs_keep(root->ops->symlink(root, dev_links[i].name,
-					      dev_links[i].target), 0777, 0);
-	devfs_keep(root->ops->mkdir(root, "pts", 0755), 0755, 0);
-	devfs_keep(root->ops->mkdir(root, "shm", 01777), 01777, 0);
-	devfs_keep(root->ops->mkdir(root, "mqueue", 01777), 01777, 0);
-	mutex_unlock(&root->lock);
-	return s;
+		devfs_make(at, dev_links[i].name, 0120777, 0,
+			   dev_links[i].target);
+	devfs_make(at, "pts", 0040755, 0, NULL);
+	devfs_make(at, "shm", 0041777, 0, NULL);
+	devfs_make(at, "mqueue", 0041777, 0, NULL);
+	snprintf(path, sizeof(path), "%s/pts", at);
+	s = devpts_new();
+	if (s)
+		vfs_mount(s, path);
 }

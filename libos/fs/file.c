@@ -19,7 +19,7 @@ struct file *file_alloc(const struct file_ops *ops, struct inode *ino,
 	if (!f)
 		return NULL;
 	ref_init(&f->ref);
-	f->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC |
+	f->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC |
 				  O_CLOEXEC);
 	if (flags & O_PATH)
 		f->mode = FMODE_PATH;

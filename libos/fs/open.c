@@ -33,7 +33,7 @@ static int open_inode(struct inode *i, struct file *f)
 {
 	if (S_ISFIFO(i->mode))
 		return fifo_open(i, f);
-	if (S_ISSOCK(i->mode) || S_ISBLK(i->mode))
+	if (S_ISSOCK(i->mode) || S_ISBLK(i->mode) || !i->ops)
 		return -ENXIO;
 	if (S_ISCHR(i->mode) && (inode_is_memfs(i) || !i->ops->open))
 		return chrdev_open(i, f);
@@ -58,6 +58,7 @@ struct file *vfs_open_dentry(struct dentry *d, u32 flags)
 	err = count_writer(f);
 	if (!err)
 		err = open_inode(d->inode, f);
+	f->flags &= ~(u32)O_NOCTTY; /* only the open op cared */
 	if (err) {
 		f->ops = NULL;
 		file_put(f);

@@ -242,7 +242,8 @@ struct file *pty_slave_file(struct tty *tty, u32 flags)
 		}
 		dentry_put(d);
 	}
-	f = file_alloc(&pty_slave_ops, tty->inode, flags, NULL);
+	f = file_alloc(&pty_slave_ops, tty->inode, flags & ~(u32)O_NOCTTY,
+		       NULL);
 	if (!f || is_err(f))
 		return f ? f : err_ptr(-ENFILE);
 	err = slave_attach(tty, f);

@@ -121,8 +121,9 @@ static void session_clear(s32 session, struct tty *tty)
 /* Both locks held. */
 static void set_controlling(struct proc *p, struct tty *tty)
 {
-	tty->session = p->sid;
-	tty->foreground = p->pgid;
+	/* A process that is just being made is yet to lead its session. */
+	tty->session = p->sid ? p->sid : p->pid;
+	tty->foreground = p->pgid ? p->pgid : p->pid;
 	p->tty = tty;
 	p->tty_old_pgrp = 0;
 }

@@ -207,7 +207,9 @@ struct file *memfs_file_anon(const char *name, u32 flags); /* memfd, shm */
 struct super *hostfs_new(u32 tree, u32 flags);
 struct super *procfs_new(void);
 struct super *devfs_new(void);
-struct super *devpts_new(void); /* to be mounted at /dev/pts */
+struct super *devpts_new(void);
+/* After devfs was mounted there: its nodes, and devpts on AT/pts. */
+void devfs_populate(const char *at);
 struct super *sysfs_new(void);
 int vfs_mount(struct super *s, const char *path);
 void vfs_init(const struct boot_info *b);  /* all mounts of the manifest */
