@@ -29,7 +29,7 @@ static const int allowed[] = {
 	SYS_sendto, SYS_accept4, SYS_read, SYS_write, SYS_close,
 	/* looking files up and opening them */
 	SYS_openat2, SYS_openat, SYS_fstat, SYS_newfstatat, SYS_readlinkat,
-	SYS_getdents64, SYS_lseek, SYS_fstatfs, SYS_fcntl,
+	SYS_getdents64, SYS_lseek, SYS_statx, SYS_fstatfs, SYS_fcntl,
 	/* changing them, in writable volumes */
 	SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat,
 	SYS_renameat2, SYS_fchmodat2, SYS_fchmod, SYS_fchownat,

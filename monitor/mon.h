@@ -35,6 +35,7 @@ struct mon_tree {
 	bool whole;        /* also what is not world-readable */
 	char name[256];    /* of a single file in fd, or "" */
 	uint64_t dev;
+	uint64_t mount_id; /* of the mount made for it, or 0 */
 	const char *host;  /* path, valid until the namespaces are made */
 };
 

@@ -70,6 +70,14 @@ static int mount_attributes(int fd, struct mount_attr *a)
 			    AT_EMPTY_PATH | AT_RECURSIVE, a, sizeof(*a));
 }
 
+static uint64_t mount_id(int fd)
+{
+	struct statx x;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) ? 0 :
+	       x.stx_mnt_id;
+}
+
 /* userns: -1, or what swap_namespace() made. */
 static int tree_mount(struct mon_tree *t, int userns)
 {
@@ -96,6 +104,7 @@ static int tree_mount(struct mon_tree *t, int userns)
 		(void)mount_attributes(fd, &map);
 	close(t->fd);
 	t->fd = fd;
+	t->mount_id = mount_id(fd);
 	return 0;
 }
 

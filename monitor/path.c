@@ -199,16 +199,12 @@ int path_open(const struct mon_path *p, int flags, unsigned mode)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The invoking user is the sandbox's root; the host's root, too, in trees
- * that are the system's.  In a volume nobody else has a name. */
-static uint32_t owner(const struct monitor *m, bool is_volume, uint32_t id,
-		      uint32_t own)
+/* The invoking user is the sandbox's root.  All others look alike to the
+ * monitor, whose user namespace has only that one: in the system's trees they
+ * are root, too, as nearly all of them are; in a volume they are nobody. */
+static uint32_t owner(bool is_volume, uint32_t id, uint32_t own)
 {
-	if (id == own)
-		return 0;
-	if (is_volume)
-		return MON_NOBODY;
-	return id;
+	return id == own || !is_volume ? 0 : MON_NOBODY;
 }
 
 static int64_t stamp(const struct timespec *t)
@@ -240,8 +236,8 @@ void path_stat(const struct monitor *m, bool is_volume,
 	out->blocks = (uint64_t)st->st_blocks;
 	out->kind = path_kind(st->st_mode);
 	out->mode = st->st_mode & 07777;
-	out->uid = owner(m, is_volume, st->st_uid, m->uid);
-	out->gid = owner(m, is_volume, st->st_gid, m->gid);
+	out->uid = owner(is_volume, st->st_uid, m->uid);
+	out->gid = owner(is_volume, st->st_gid, m->gid);
 	out->nlink = (uint32_t)st->st_nlink;
 	out->blksize = (uint32_t)st->st_blksize;
 	out->atime_ns = stamp(&st->st_atim);

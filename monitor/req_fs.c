@@ -431,8 +431,8 @@ int answer_rename(struct mon_call *c)
 	if (r)
 		return r;
 	/* The flags have the host's own values. */
-	r = renameat2(from.dir, from.name, to.dir, to.name, q->flags) ?
-	    -errno : 0;
+	r = syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name,
+		    q->flags) ? -errno : 0;
 	path_leave(&from);
 	path_leave(&to);
 	return r;

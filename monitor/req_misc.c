@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,15 +37,35 @@ int answer_open(struct mon_call *c)
 /* ---- on a handle ---------------------------------------------------------------- */
 /* The handle is one that the sandbox already has: the monitor adds no right
  * to it, it only makes the call that the wall does not have. */
+
+/* Whose mount it came through: only volumes show that a file is not ours. */
+static bool handle_is_of_volume(const struct monitor *m, int fd)
+{
+	struct statx x;
+	unsigned i;
+
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) ||
+	    !(x.stx_mask & STATX_MNT_ID))
+		return false;
+	for (i = 0; i < m->tree_count; i++)
+		if (m->trees[i].is_volume &&
+		    m->trees[i].mount_id == x.stx_mnt_id)
+			return true;
+	return false;
+}
+
 int answer_stat(struct mon_call *c)
 {
 	struct stat st;
+	bool is_volume = false;
 
 	if (c->text_size)
 		return -EPROTO;
 	if (fstat(c->handle, &st))
 		return -errno;
-	path_stat(c->m, false, &st, (struct host_stat *)(void *)c->payload);
+	if (st.st_uid != c->m->uid || st.st_gid != c->m->gid)
+		is_volume = handle_is_of_volume(c->m, c->handle);
+	path_stat(c->m, is_volume, &st, (struct host_stat *)(void *)c->payload);
 	c->reply.size = sizeof(struct host_stat);
 	return 0;
 }
