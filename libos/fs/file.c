@@ -48,10 +48,13 @@ struct file *file_anon(const struct file_ops *ops, u32 flags, void *priv)
 
 static void drop_write_access(struct file *f)
 {
-	if ((f->mode & FMODE_COUNTED) == 0)
+	if ((f->mode & (FMODE_COUNTED | FMODE_EXEC)) == 0)
 		return;
 	mutex_lock(&f->inode->lock);
-	f->inode->write_count--;
+	if (f->mode & FMODE_COUNTED)
+		f->inode->write_count--;
+	if (f->mode & FMODE_EXEC)
+		f->inode->exec_count--;
 	mutex_unlock(&f->inode->lock);
 }
 

@@ -30,9 +30,43 @@ static int check_executable(struct inode *ino)
 		return -EACCES;
 	if (ino->super && (ino->super->flags & SUPER_NOEXEC))
 		return -EACCES;
-	if (ino->write_count)
-		return -ETXTBSY;
 	return inode_permission(ino, MAY_EXEC);
+}
+
+/* While a file is executed nobody may open it for writing (ETXTBSY). */
+static int deny_write(struct inode *ino)
+{
+	int err = 0;
+
+	mutex_lock(&ino->lock);
+	if (ino->write_count)
+		err = -ETXTBSY;
+	else
+		ino->exec_count++;
+	mutex_unlock(&ino->lock);
+	return err;
+}
+
+static void allow_write(struct inode *ino)
+{
+	mutex_lock(&ino->lock);
+	ino->exec_count--;
+	mutex_unlock(&ino->lock);
+}
+
+static struct file *open_denying_write(struct dentry *d)
+{
+	int err = deny_write(d->inode);
+	struct file *f;
+
+	if (err)
+		return err_ptr(err);
+	f = vfs_open_dentry(d, O_RDONLY);
+	if (is_err(f))
+		allow_write(d->inode);
+	else
+		f->mode |= FMODE_EXEC; /* file_put counts down */
+	return f;
 }
 
 struct file *exec_open(int dirfd, const char *path, u32 at_flags)
@@ -49,9 +83,20 @@ struct file *exec_open(int dirfd, const char *path, u32 at_flags)
 		err = -ELOOP;
 	else
 		err = check_executable(d->inode);
-	f = err ? err_ptr(err) : vfs_open_dentry(d, O_RDONLY);
+	f = err ? err_ptr(err) : open_denying_write(d);
 	dentry_put(d);
 	return f;
+}
+
+/* The interpreter's protection ends with the execve, as in Linux: its
+ * mappings may keep the file open for long. */
+static void drop_interp(struct file *f)
+{
+	if (f->mode & FMODE_EXEC) {
+		f->mode &= ~(u32)FMODE_EXEC;
+		allow_write(f->inode);
+	}
+	file_put(f);
 }
 
 /* Exactly size bytes at pos, or -ENOEXEC. */
@@ -225,7 +270,7 @@ static void job_free(struct exec_job *j)
 	if (j->file)
 		file_put(j->file);
 	if (j->interp_file)
-		file_put(j->interp_file);
+		drop_interp(j->interp_file);
 	kfree(j->elf);
 	kfree(j->interp_elf);
 	exec_strings_free(&j->strings);

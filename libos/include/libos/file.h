@@ -106,7 +106,8 @@ struct file {
 	u32 lease;
 };
 enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_NOSEEK = 8,
-       FMODE_STREAM = 16 /* no position: read/write need no lock */ };
+       FMODE_STREAM = 16, /* no position: read/write need no lock */
+       FMODE_EXEC = 0x200 /* counted in inode->exec_count (execve) */ };
 
 /* libos/fs/file.c */
 struct file *file_alloc(const struct file_ops *ops, struct inode *ino,
