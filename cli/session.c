@@ -146,6 +146,9 @@ static void on_signal(struct session *s, int fd)
 			send_window(s);
 	} else if (info.ssi_signo == SIGCONT) {
 		return; /* only woke us */
+	} else if (info.ssi_signo == SIGHUP && s->relay >= 0) {
+		/* our terminal has gone: the one inside hangs up too */
+		shutdown(s->relay, SHUT_RDWR);
 	} else if (s->is_proxying) {
 		send_signal(s, (int)info.ssi_signo);
 	} else if (info.ssi_signo != SIGALRM) {

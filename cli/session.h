@@ -38,6 +38,8 @@ int session_run(struct session *s, struct err *e);
  * same terminal). */
 void terminal_raw(bool keep_output);
 void terminal_restore(void);
+/* In raw mode without output processing a line ends with "\r\n". */
+bool terminal_needs_return(void);
 /* Size of the terminal at fd 1 or 0; 24 x 80 if there is none. */
 void terminal_size(uint32_t *rows, uint32_t *columns);
 /* Both stdin and stdout are terminals. */

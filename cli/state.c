@@ -2,12 +2,14 @@
  * state.c - see state.h.
  */
 #include "cli/state.h"
+#include "cli/targets.h"
 
 #include <bailey/sandbox.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -86,7 +88,6 @@ static int clear_name(const char *name, bool replace, struct err *e)
 	struct state old;
 	struct err ignored;
 	bool is_removed;
-	int fd;
 
 	if (state_find(name, &old, &ignored)) {
 		unlink(name_link(name));
@@ -98,15 +99,8 @@ static int clear_name(const char *name, bool replace, struct err *e)
 			"%.12s; remove it with `bailey rm %s%s` or take "
 			"another --name", name, old.id,
 			old.status == STATE_RUNNING ? "-f " : "", name);
-	fd = old.status == STATE_RUNNING ? state_connect(&old, NULL) : -1;
-	if (fd >= 0) {
-		struct control_msg m = { .op = CTL_KILL, .a = 9 };
-
-		control_send(fd, &m, NULL, NULL, 0);
-		while (control_recv(fd, &m, NULL, 0) > 0)
-			;
-		close(fd);
-	}
+	if (old.status == STATE_RUNNING && !target_signal(&old, SIGKILL, e))
+		target_wait(&old, 5000);
 	state_remove(&old);
 	return 0;
 }

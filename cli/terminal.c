@@ -24,6 +24,13 @@ void terminal_restore(void)
 	raw_fd = -1;
 }
 
+bool terminal_needs_return(void)
+{
+	struct termios t;
+
+	return raw_fd >= 0 && !tcgetattr(raw_fd, &t) && !(t.c_oflag & OPOST);
+}
+
 void terminal_raw(bool keep_output)
 {
 	struct termios t;

@@ -2,6 +2,7 @@
  * util.c - messages, memory, files and values for the commands (cli.h).
  */
 #include "cli/cli.h"
+#include "cli/session.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -31,7 +32,7 @@ static void message_v(const char *colour, const char *fmt, va_list ap)
 	fprintf(stderr, "%sbailey:%s ", is_coloured ? colour : "",
 		is_coloured ? "\033[0m" : "");
 	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	fputs(terminal_needs_return() ? "\r\n" : "\n", stderr);
 }
 
 void message(const char *fmt, ...)
