@@ -189,6 +189,7 @@ static void session_disown(struct proc *p, struct tty *tty)
 	mutex_lock(&tty->lock);
 	tty->session = tty->foreground = 0;
 	session_clear(p->sid, tty);
+	p->tty = NULL;
 	mutex_unlock(&tty->lock);
 	mutex_unlock(&tasklist_lock);
 }
@@ -323,15 +324,17 @@ void tty_hangup(struct tty *tty, bool session_exits)
 void tty_session_leader_exit(struct proc *p)
 {
 	struct tty *tty = tty_of_proc(p);
-	s32 group = p->tty_old_pgrp;
+	s32 group = tty ? tty->foreground : p->tty_old_pgrp;
 
 	if (!is_session_leader(p))
 		return;
-	if (tty) {
-		tty_hangup(tty, true);
-	} else if (group > 0) {
+	/* A pseudo-terminal is not hung up: it only loses its session. */
+	if (tty)
+		session_disown(p, tty);
+	if (group > 0) {
 		signal_send_pgrp(group, SIGHUP, NULL);
-		signal_send_pgrp(group, SIGCONT, NULL);
+		if (!tty)
+			signal_send_pgrp(group, SIGCONT, NULL);
 	}
 	p->tty_old_pgrp = 0;
 }
