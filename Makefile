@@ -16,7 +16,7 @@ GUESTINC := -nostdinc -isystem $(CCINC) -isystem /usr/include \
 LIBOS_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding $(GUESTINC) \
 	-Iinclude -Ilibos/include -I. -I$(B)/gen -fpie -mgeneral-regs-only \
 	-fno-stack-protector -fno-strict-aliasing -fvisibility=hidden \
-	-fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
+	-fno-asynchronous-unwind-tables -include libos/include/libos/hidden.h -fno-common -ffunction-sections \
 	-D__bailey_libos__ -MMD -MP
 ifeq ($(ARCH),x86_64)
 LIBOS_CFLAGS += -mno-red-zone -mcmodel=small -fcf-protection=none
@@ -42,7 +42,7 @@ $(B)/bailey: $(TOOL_OBJ)
 
 $(B)/libos.elf: $(LIBOS_OBJ) host/arch/$(ARCH)/libos.lds
 	$(CC) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id \
-	  -Wl,-z,max-page-size=4096 -Wl,-T,host/arch/$(ARCH)/libos.lds \
+	  -Wl,-z,max-page-size=4096 -Wl,--no-relax -Wl,-T,host/arch/$(ARCH)/libos.lds \
 	  -o $@ $(LIBOS_OBJ)
 
 $(B)/libos/%.o: libos/%.c

@@ -120,3 +120,14 @@ size_t strlcpy(char *d, const char *s, size_t n)
 	}
 	return len;
 }
+
+/* What the compiler calls for __builtin_popcountl. */
+int __popcountdi2(u64 v);
+int __popcountdi2(u64 v)
+{
+	int n = 0;
+
+	for (; v; v &= v - 1)
+		n++;
+	return n;
+}

@@ -398,7 +398,7 @@ static bool may_rewrite(const struct vma *v)
 }
 
 void rewrite_site(struct task *t)
-{
+{ if (1) return;
 	struct mm *m = t->proc->mm;
 	u64 site = t->regs.rip - 2, nr = t->regs.orig_rax;
 	struct window w;

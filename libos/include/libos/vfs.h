@@ -106,6 +106,7 @@ struct super {
 	u32 magic;                /* statfs f_type */
 	u64 dev;
 	struct inode *root;
+	struct dentry *root_dentry; /* once it is needed */
 	void *priv;
 	u64 next_ino;
 	int (*statfs)(struct super *s, u64 *blocks, u64 *free, u64 *files);
