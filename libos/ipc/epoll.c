@@ -22,7 +22,7 @@
 struct mutex epoll_links_lock = MUTEX_INIT;
 static struct mutex nest_lock = MUTEX_INIT; /* epolls entering epolls */
 
-/* ---- readiness -------------------------------------------------------------------- */
+/* ---- readiness ---- */
 bool epoll_mark_ready(struct epoll_item *it)
 {
 	struct epoll *ep = it->ep;
@@ -84,7 +84,7 @@ static bool epoll_item_woken(struct waiter *w, u32 events)
 	return true;
 }
 
-/* ---- the item table ------------------------------------------------------------------ */
+/* ---- the item table ---- */
 static struct epoll_item **epoll_bucket(struct epoll *ep, s32 fd)
 {
 	return &ep->buckets[(u32)fd & (ep->bucket_count - 1)];
@@ -163,7 +163,7 @@ static void epoll_unlink(struct epoll *ep, struct epoll_item *it)
 	}
 }
 
-/* ---- the host's part ------------------------------------------------------------------- */
+/* ---- the host's part ---- */
 static int epoll_open_pollset(struct epoll *ep)
 {
 	struct host_open set = { .kind = HOST_OPEN_POLLSET };
@@ -291,7 +291,7 @@ int epoll_sync_host(struct epoll_item *it)
 	return h == HOST_NO_HANDLE ? 0 : epoll_attach_host(it, h);
 }
 
-/* ---- items -------------------------------------------------------------------------------- */
+/* ---- items ---- */
 struct epoll_table {
 	struct poll_table table;
 	struct epoll_item *item;
@@ -396,7 +396,7 @@ static long epoll_modify(struct epoll_item *it, u32 events, u64 data)
 	return 0;
 }
 
-/* ---- nesting -------------------------------------------------------------------------------- */
+/* ---- nesting ---- */
 /* How deep epolls lie below ep, itself included; -1 if `wanted` is there. */
 static int epoll_depth_below(struct epoll *ep, struct epoll *wanted)
 {
@@ -447,7 +447,7 @@ static long epoll_check_nesting(struct epoll *ep, struct epoll *inner)
 	return above + below > EPOLL_MAX_NESTS ? -ELOOP : 0;
 }
 
-/* ---- epoll_ctl --------------------------------------------------------------------------------- */
+/* ---- epoll_ctl ---- */
 static bool epoll_can_watch(struct file *f)
 {
 	u32 type = f->inode ? f->inode->mode & S_IFMT_BITS : 0;
@@ -530,7 +530,7 @@ long sys_epoll_ctl(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- the epoll file ------------------------------------------------------------------------------ */
+/* ---- the epoll file ---- */
 static void epoll_put(struct epoll *ep)
 {
 	bool last;
@@ -637,7 +637,7 @@ long sys_epoll_create1(struct task *t, const struct sysargs *a)
 	return flags & ~(u32)O_CLOEXEC ? -EINVAL : epoll_create(flags);
 }
 
-/* ---- for others ------------------------------------------------------------------------------------- */
+/* ---- for others ---- */
 void epoll_file_released(struct file *f)
 {
 	while (!list_empty(&f->epoll_items)) {

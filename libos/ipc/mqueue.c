@@ -21,7 +21,7 @@ static struct list mq_names = LIST_INIT(mq_names);
 static u32 mq_total;
 static struct super *mq_super;
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- life ---- */
 static void mq_free(struct mqueue *q)
 {
 	struct mq_message *m, *next;
@@ -134,7 +134,7 @@ int mq_remove(const char *name)
 	return err;
 }
 
-/* ---- messages ---------------------------------------------------------------------- */
+/* ---- messages ---- */
 /* Lock held: in order of priority, first come first. */
 static void mq_insert(struct mqueue *q, struct mq_message *m)
 {
@@ -236,7 +236,7 @@ struct mq_message *mq_receive(struct mqueue *q, bool nonblock, u64 deadline_ns)
 	return m;
 }
 
-/* ---- notification --------------------------------------------------------------------- */
+/* ---- notification ---- */
 int mq_set_notice(struct mqueue *q, const struct mq_notice *n)
 {
 	struct proc *self = current()->proc, *old = NULL;
@@ -261,7 +261,7 @@ int mq_set_notice(struct mqueue *q, const struct mq_notice *n)
 	return err;
 }
 
-/* ---- the file --------------------------------------------------------------------------- */
+/* ---- the file ---- */
 static ssize_t mq_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct mqueue *q = f->priv;

@@ -1,16 +1,14 @@
 /*
- * pidfd.c - pidfd_open, pidfd_send_signal, pidfd_getfd, and the file that
- * CLONE_PIDFD and waitid(P_PIDFD) use.
+ * pidfd.c - pidfd_open, pidfd_getfd, and the file that CLONE_PIDFD,
+ * waitid(P_PIDFD) and pidfd_send_signal (libos/signal/kill.c) use.
  */
 #include "anon.h"
 
 #include <libos/ipc.h>
 #include <libos/poll.h>
 #include <libos/proc.h>
-#include <libos/signal.h>
 #include <libos/sys.h>
 #include <libos/task.h>
-#include <libos/uaccess.h>
 
 #define CAP_SYS_PTRACE_BIT 19
 
@@ -85,64 +83,6 @@ long sys_pidfd_open(struct task *t, const struct sysargs *a)
 	ret = anon_install(&pidfd_ops, O_RDWR | flags | O_CLOEXEC, p, NULL);
 	if (ret < 0)
 		proc_put(p);
-	return ret;
-}
-
-static long pidfd_info(struct proc *p, int sig, u64 uinfo, siginfo_t *info)
-{
-	if (copy_from_user(info, uinfo, sizeof(*info)))
-		return -EFAULT;
-	if (info->si_signo != sig)
-		return -EINVAL;
-	if ((info->si_code >= 0 || info->si_code == SI_TKILL) &&
-	    p != current()->proc)
-		return -EPERM;
-	return 0;
-}
-
-static void pidfd_default_info(int sig, siginfo_t *info)
-{
-	memset(info, 0, sizeof(*info));
-	info->si_signo = sig;
-	info->si_code = SI_USER;
-	info->si_pid = current()->proc->pid;
-	info->si_uid = current()->cred.uid;
-}
-
-static long pidfd_send(struct proc *p, int sig, u64 uinfo)
-{
-	siginfo_t info;
-	long err = 0;
-
-	if (uinfo)
-		err = pidfd_info(p, sig, uinfo, &info);
-	else
-		pidfd_default_info(sig, &info);
-	if (err)
-		return err;
-	if (sig < 0 || sig > NSIG)
-		return -EINVAL;
-	if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) == PROC_DEAD)
-		return -ESRCH;
-	err = signal_permission(p, sig);
-	return err || !sig ? err : signal_send_proc(p, sig, &info);
-}
-
-long sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
-{
-	struct file *f;
-	struct proc *p;
-	long ret = -EBADF;
-
-	if ((u32)a->a[3])
-		return -EINVAL;
-	f = fd_get((int)a->a[0]);
-	if (!f)
-		return -EBADF;
-	p = pidfd_proc(f);
-	if (p)
-		ret = pidfd_send(p, (int)a->a[1], a->a[2]);
-	file_put(f);
 	return ret;
 }
 

@@ -28,7 +28,7 @@
 static struct mutex pipefs_lock = MUTEX_INIT;
 static struct super *pipefs;
 
-/* ---- the ring ---------------------------------------------------------------- */
+/* ---- the ring ---- */
 static u32 ring_room(const struct pipe *p)
 {
 	u32 taken = p->used + p->reserved;
@@ -115,7 +115,7 @@ static void ring_consume(struct pipe *p, u32 n)
 	p->head = p->used || p->reserved ? (p->head + n) % p->capacity : 0;
 }
 
-/* ---- packet marks ------------------------------------------------------------- */
+/* ---- packet marks ---- */
 static struct pipe_mark *mark_first(const struct pipe *p)
 {
 	return &p->marks[p->mark_head];
@@ -194,7 +194,7 @@ static u32 pipe_room(const struct pipe *p, bool packet)
 	return packet && ring_room(p) < PIPE_ATOMIC ? 0 : ring_room(p);
 }
 
-/* ---- life ---------------------------------------------------------------------- */
+/* ---- life ---- */
 struct pipe *pipe_alloc(void)
 {
 	struct pipe *p = kzalloc(sizeof(*p));
@@ -234,7 +234,7 @@ static void pipe_release(struct file *f)
 	pipe_drop(p);
 }
 
-/* ---- reading -------------------------------------------------------------------- */
+/* ---- reading ---- */
 static bool pipe_is_readable(const struct pipe *p)
 {
 	return (p->used || !p->writers) && !p->read_claimed;
@@ -309,7 +309,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 	return pipe_get(f->priv, u, f->flags & O_NONBLOCK);
 }
 
-/* ---- writing -------------------------------------------------------------------- */
+/* ---- writing ---- */
 static int pipe_broken(void)
 {
 	signal_send_task(current(), SIGPIPE, NULL);
@@ -386,7 +386,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 	return pipe_put(f->priv, u, f->flags & O_DIRECT, f->flags & O_NONBLOCK);
 }
 
-/* ---- the other operations --------------------------------------------------------- */
+/* ---- the other operations ---- */
 static u32 pipe_poll(struct file *f, struct poll_table *pt)
 {
 	struct pipe *p = f->priv;
@@ -435,7 +435,7 @@ bool file_is_pipe(const struct file *f)
 	return f->ops == &pipe_ops;
 }
 
-/* ---- F_SETPIPE_SZ ------------------------------------------------------------------ */
+/* ---- F_SETPIPE_SZ ---- */
 static long pipe_set_size(struct pipe *p, u64 arg)
 {
 	u32 size = PAGE_SIZE;
@@ -471,7 +471,7 @@ long pipe_fcntl(struct file *f, u32 cmd, u64 arg)
 	return cmd == F_SETPIPE_SZ ? pipe_set_size(p, (u32)arg) : p->limit;
 }
 
-/* ---- pipe(2) ------------------------------------------------------------------------ */
+/* ---- pipe(2) ---- */
 static struct inode *pipe_inode(void)
 {
 	struct inode *i;
@@ -569,7 +569,7 @@ long sys_pipe2(struct task *t, const struct sysargs *a)
 	return pipe_create(a->a[0], (u32)a->a[1]);
 }
 
-/* ---- splice's entry points ------------------------------------------------------------ */
+/* ---- splice's entry points ---- */
 ssize_t pipe_claim(struct pipe *p, bool nonblock)
 {
 	int ready = pipe_wait_readable(p, nonblock);

@@ -57,7 +57,7 @@ void pipe_drop(struct pipe *p); /* fifo.c */
 ssize_t pipe_get(struct pipe *p, struct uio *u, bool nonblock);
 ssize_t pipe_put(struct pipe *p, struct uio *u, bool packet, bool nonblock);
 
-/* ---- for splice.c: kernel buffers ------------------------------------------ */
+/* ---- for splice.c: kernel buffers ---- */
 /* Wait until the pipe has data; then nobody else reads until pipe_unclaim.
  * Bytes of the first packet or stretch, 0 at the end, or -errno. */
 ssize_t pipe_claim(struct pipe *p, bool nonblock);

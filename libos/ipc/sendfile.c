@@ -13,7 +13,7 @@
 #include <libos/uaccess.h>
 #include <libos/vfs.h>
 
-/* ---- buffers: a few are kept, as fresh pages are dear ------------------------------- */
+/* ---- buffers: a few are kept, as fresh pages are dear ---- */
 #define KEPT_BUFFERS 4
 static struct mutex buffers_lock = MUTEX_INIT;
 static void *buffers[KEPT_BUFFERS];
@@ -42,7 +42,7 @@ void copybuf_give(void *buf)
 		page_free(buf, COPYBUF_SIZE / PAGE_SIZE);
 }
 
-/* ---- the common loop ------------------------------------------------------------------ */
+/* ---- the common loop ---- */
 /* Copy up to count bytes; *in_pos advances by what was written.  out_pos NULL:
  * the file's own. */
 static ssize_t copy_between(struct file *in, u64 *in_pos, struct file *out,
@@ -98,7 +98,7 @@ static long end_position(struct file *f, u64 user, u64 pos)
 	return 0;
 }
 
-/* ---- sendfile ------------------------------------------------------------------------------ */
+/* ---- sendfile ---- */
 static long sendfile_check(struct file *in, struct file *out)
 {
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE))
@@ -141,7 +141,7 @@ long sys_sendfile(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- copy_file_range ------------------------------------------------------------------------- */
+/* ---- copy_file_range ---- */
 static long range_check(struct file *in, struct file *out, u32 flags)
 {
 	u32 in_type = in->inode->mode & 0170000;

@@ -17,7 +17,7 @@
 #define SPLICE_F_NONBLOCK_BIT 2u
 #define SPLICE_F_ALL_BITS 15u
 
-/* ---- the three directions --------------------------------------------------------- */
+/* ---- the three directions ---- */
 static ssize_t splice_to_pipe(struct file *in, u64 *pos, struct pipe *p,
 			      u64 len, bool nonblock)
 {
@@ -89,7 +89,7 @@ static ssize_t splice_pipes(struct pipe *from, struct pipe *to, u64 len,
 	return room < 0 ? room : n;
 }
 
-/* ---- splice ---------------------------------------------------------------------------- */
+/* ---- splice ---- */
 /* The guest's offset of the file side: where to start and to write back. */
 static long splice_offset(struct file *f, u64 user, u64 *pos)
 {
@@ -171,7 +171,7 @@ long sys_splice(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- tee -------------------------------------------------------------------------------- */
+/* ---- tee ---- */
 static long tee_do(struct file *in, struct file *out, u64 len, bool nonblock)
 {
 	struct pipe *from = pipe_of(in), *to = pipe_of(out);
@@ -206,7 +206,7 @@ long sys_tee(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- vmsplice ----------------------------------------------------------------------------- */
+/* ---- vmsplice ---- */
 static long vmsplice_do(struct file *f, u64 uiov, u64 count, bool nonblock)
 {
 	struct host_iovec iov[8], *to_free = NULL;

@@ -97,7 +97,7 @@ static int msgq_wait(struct msgq *q)
 	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;
 }
 
-/* ---- msgget --------------------------------------------------------------------------- */
+/* ---- msgget ---- */
 static long msgq_create(s32 key, u32 flags)
 {
 	struct msgq *q = kzalloc(sizeof(*q));
@@ -131,7 +131,7 @@ long sys_msgget(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- msgsnd ------------------------------------------------------------------------------ */
+/* ---- msgsnd ---- */
 static struct msg *msg_from_user(u64 user, u64 size)
 {
 	struct msg *m;
@@ -206,7 +206,7 @@ long sys_msgsnd(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- msgrcv -------------------------------------------------------------------------------- */
+/* ---- msgrcv ---- */
 /* type > 0: the first of it (or not of it); < 0: the lowest up to -type. */
 static struct msg *msgq_choose(struct msgq *q, s64 type, u32 flags)
 {
@@ -313,7 +313,7 @@ long sys_msgrcv(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- msgctl --------------------------------------------------------------------------------- */
+/* ---- msgctl ---- */
 static long msg_stat(s32 id, u32 cmd, u64 user)
 {
 	struct user_msqid_ds d;

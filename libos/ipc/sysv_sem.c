@@ -49,7 +49,7 @@ void sem_free_if_unused(struct sem_set *s)
 	kfree(s);
 }
 
-/* ---- semget --------------------------------------------------------------------------- */
+/* ---- semget ---- */
 static long sem_create(s32 key, s32 count, u32 flags)
 {
 	struct sem_set *s;
@@ -92,7 +92,7 @@ long sys_semget(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- undo ------------------------------------------------------------------------------- */
+/* ---- undo ---- */
 static struct sem_undo *sem_undo_find(struct sem_set *s, struct proc *p)
 {
 	struct sem_undo *u;
@@ -150,7 +150,7 @@ void sem_exit(struct proc *p)
 	mutex_unlock(&sem_sets.lock);
 }
 
-/* ---- semop ------------------------------------------------------------------------------- */
+/* ---- semop ---- */
 struct sem_call {
 	struct sembuf_k *ops;
 	u32 count;

@@ -71,7 +71,7 @@ static u64 shm_attached(const struct shm *s)
 	return refs - (s->is_ours && refs ? 1 : 0);
 }
 
-/* ---- the mapped file --------------------------------------------------------------- */
+/* ---- the mapped file ---- */
 static int shm_map_op(struct file *f, struct vma *v, u64 addr, u64 size,
 		      u64 offset)
 {
@@ -107,7 +107,7 @@ static const struct file_ops shm_ops = {
 	.release = shm_release_op,
 };
 
-/* ---- shmget --------------------------------------------------------------------------- */
+/* ---- shmget ---- */
 static struct file *shm_memory(s32 key, u64 size)
 {
 	char name[32];
@@ -183,7 +183,7 @@ long sys_shmget(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-/* ---- shmat ------------------------------------------------------------------------------ */
+/* ---- shmat ---- */
 /* A segment whose last mapping is going away right now is no more. */
 static bool file_get_live(struct file *f)
 {
@@ -268,7 +268,7 @@ long sys_shmat(struct task *t, const struct sysargs *a)
 	return (long)at;
 }
 
-/* ---- shmdt ------------------------------------------------------------------------------- */
+/* ---- shmdt ---- */
 /* The segment of the first attached piece whose start lies at addr. */
 static struct file *shm_at_address(struct mm *m, u64 addr)
 {
@@ -329,7 +329,7 @@ long sys_shmdt(struct task *t, const struct sysargs *a)
 	return 0;
 }
 
-/* ---- shmctl ------------------------------------------------------------------------------- */
+/* ---- shmctl ---- */
 static void shm_get_info(const struct shm *s, struct user_shmid_ds *d)
 {
 	memset(d, 0, sizeof(*d));
