@@ -24,7 +24,10 @@
  * for the whole sandbox: trampolines lie at the same distance from a file's
  * text wherever it is mapped.  A page is never changed once it is mapped: a
  * new site means a new version of the page, put over the old in one step, so
- * that no thread ever runs through half an instruction.
+ * that no thread ever runs through half an instruction.  Only a thread that
+ * trapped at a shape 2 site would come back into the middle of its window: so
+ * such a window appears only in a process with a single thread, which then
+ * goes on in the trampoline, or when text is mapped for the first time.
  */
 #include "rewrite.h"
 
@@ -47,11 +50,15 @@
 #define SCAN 4096          /* how far branches into a window are looked for */
 #define SITE_BYTES 32
 #define HASH_SIZE 64
+#define CONTINUE_OFFSET 15 /* of a shape 2 trampoline: lea, jmp, syscall */
 
+#define MOVED_MAX 32
 struct text_page { /* the newest version of a rewritten page */
 	struct text_page *next;
 	u64 offset; /* in the file */
 	u8 *page;
+	u16 moved[MOVED_MAX]; /* where its shape 2 windows start */
+	u32 moved_count;
 };
 
 struct text_file {
@@ -180,7 +187,7 @@ static u64 trampoline_add(struct text_file *f, u64 base, s32 nr,
 			      back);
 		put_rel32(p, "\xff\x25", 2, at + (u64)(p - start), zone);
 	} else {
-		u64 cont = at + 7 + 6 + 2;
+		u64 cont = at + CONTINUE_OFFSET;
 
 		p = put_rel32(p, "\x48\x8d\x0d", 3, at, cont);
 		p = put_rel32(p, "\xff\x25", 2, at + 7, zone);
@@ -360,34 +367,77 @@ static void page_show(const struct text_page *p, const struct vma *v)
 		       NULL);
 }
 
-static void rewrite_window(struct mm *m, const struct vma *v,
+/* Would showing p here change a window that a thread may be in? */
+static bool page_is_safe(const struct text_page *p, const struct vma *v)
+{
+	u64 at = base_of(v) + p->offset;
+	u8 now;
+
+	for (u32 i = 0; i < p->moved_count; i++)
+		if (copy_from_user(&now, at + p->moved[i], 1) || now != 0xe9)
+			return false;
+	return true;
+}
+
+static bool page_update(struct text_file *f, struct text_page **pp,
+			const struct vma *v, const struct window *w)
+{
+	struct text_page *p = *pp;
+	u8 *page;
+
+	if (p && w->moved_size && p->moved_count == MOVED_MAX)
+		return false;
+	page = page_version(f, v, w);
+	if (!page)
+		return false;
+	if (!p) {
+		p = kzalloc(sizeof(*p));
+		if (!p)
+			return false;
+		p->offset = PAGE_DOWN(w->start) - base_of(v);
+		p->next = f->pages;
+		f->pages = *pp = p;
+	}
+	if (w->moved_size)
+		p->moved[p->moved_count++] = (u16)(w->start & ~PAGE_MASK);
+	p->page = page; /* older versions stay where they are mapped */
+	return true;
+}
+
+/* The thread comes back to the trampoline, not into the window. */
+static void leave_window(struct task *t, const struct text_page *p,
+			 const struct window *w)
+{
+	s32 rel;
+
+	if (!w->moved_size)
+		return;
+	memcpy(&rel, p->page + (w->start & ~PAGE_MASK) + 1, 4);
+	t->regs.rip = w->start + 5 + (u64)(s64)rel + CONTINUE_OFFSET;
+}
+
+static void rewrite_window(struct task *t, const struct vma *v,
 			   const struct window *w)
 {
+	struct mm *m = t->proc->mm;
 	struct text_file *f = file_find(v->file->inode);
 	struct text_page *p;
-	u64 offset = PAGE_DOWN(w->start) - base_of(v);
+	bool alone = t->proc->thread_count == 1 && m->ref.count == 1;
 
+	if (w->moved_size && !alone)
+		return;
 	if (!f)
 		f = file_add(m, v);
 	if (!f || !trampolines_map(m, f, base_of(v)))
 		return;
-	p = page_find(f, offset);
-	if (!page_has_jump(p, w->start & ~PAGE_MASK)) {
-		u8 *page = page_version(f, v, w);
-
-		if (!page)
-			return;
-		if (!p) {
-			p = kzalloc(sizeof(*p));
-			if (!p)
-				return;
-			p->offset = offset;
-			p->next = f->pages;
-			f->pages = p;
-		}
-		p->page = page; /* older versions stay where they are mapped */
-	}
+	p = page_find(f, PAGE_DOWN(w->start) - base_of(v));
+	if (p && !alone && !page_is_safe(p, v))
+		return;
+	if (!page_has_jump(p, w->start & ~PAGE_MASK) &&
+	    !page_update(f, &p, v, w))
+		return;
 	page_show(p, v);
+	leave_window(t, p, w);
 }
 
 static bool may_rewrite(const struct vma *v)
@@ -398,7 +448,7 @@ static bool may_rewrite(const struct vma *v)
 }
 
 void rewrite_site(struct task *t)
-{ if (1) return;
+{
 	struct mm *m = t->proc->mm;
 	u64 site = t->regs.rip - 2, nr = t->regs.orig_rax;
 	struct window w;
@@ -417,7 +467,7 @@ void rewrite_site(struct task *t)
 	if (ok && find_window(&copy, site, nr, &w) &&
 	    PAGE_DOWN(w.start) == PAGE_DOWN(w.start + w.size - 1)) {
 		mutex_lock(&rewrite_lock);
-		rewrite_window(m, &copy, &w);
+		rewrite_window(t, &copy, &w);
 		mutex_unlock(&rewrite_lock);
 	}
 	mutex_unlock(&m->map_lock);
