@@ -178,6 +178,9 @@ struct inet_part {
 	struct inet_options opt;
 	struct list in_listeners; /* inet_port->listeners; inet_lock */
 	bool connect_untold;    /* connected, but connect() said EINPROGRESS */
+	bool is_host_pending;   /* nobody looked yet whether the host's
+	                         * connect succeeded */
+	bool is_host_plain;     /* udp: the handle is a connected socket */
 	u32 published;          /* index + 1 of the host port it listens on */
 };
 
@@ -407,6 +410,7 @@ void inet_to_host(const struct inet_addr *a, struct host_addr *h);
 /* udp_host.c */
 void udp_host_bind(struct socket *s);
 void udp_host_close(struct socket *s);
+int udp_host_connect(struct socket *s, const struct inet_addr *to);
 ssize_t udp_host_send(struct socket *s, const struct inet_addr *to,
 		      struct message *m);
 /* The next message from outside, or -EAGAIN. */
@@ -415,7 +419,10 @@ int udp_host_receive(struct socket *s, struct message **out);
 ssize_t tcp_host_send(struct socket *s, struct sock_io *io);
 ssize_t tcp_host_receive(struct socket *s, struct sock_io *io);
 int tcp_host_accept(struct socket *s, struct socket **out);
-int tcp_host_connect(struct socket *s, const struct inet_addr *to);
+int tcp_host_connect(struct socket *s, const struct inet_addr *to,
+		     bool nonblock);
+/* Has the host's connect ended? 0 yes, -EALREADY no, or why it failed. */
+int tcp_host_check(struct socket *s);
 void tcp_host_close(struct socket *s);
 void tcp_host_listen(struct socket *s);
 

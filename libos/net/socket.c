@@ -9,6 +9,8 @@
 
 #include <libos/signal.h>
 
+#define OWNER_GROUP 2 /* F_OWNER_PGRP */
+
 static struct mutex all_lock = MUTEX_INIT;
 static struct list all_sockets = LIST_INIT(all_sockets);
 static u64 next_ino = 10000;
@@ -128,8 +130,8 @@ static void socket_signal_owner(struct socket *s)
 	if (LIKELY(!f || !(f->flags & O_ASYNC) || !f->owner_pid))
 		return;
 	sig = f->owner_signal ? (int)f->owner_signal : SIGIO;
-	if (f->owner_pid < 0) {
-		signal_send_pgrp(-f->owner_pid, sig, NULL);
+	if (f->owner_type == OWNER_GROUP) {
+		signal_send_pgrp(f->owner_pid, sig, NULL);
 		return;
 	}
 	mutex_lock(&tasklist_lock);

@@ -268,6 +268,13 @@ static int get_struct(struct socket *s, int name, u8 *value, u32 *size)
 	}
 }
 
+static s32 take_error(struct socket *s)
+{
+	int err = s->in.is_host_pending ? tcp_host_check(s) : 0;
+
+	return err && err != -EALREADY ? -err : -socket_take_error(s);
+}
+
 static int get_common(struct socket *s, int name, u8 *value, u32 *size)
 {
 	bool *flag = flag_of(&s->opt, name);
@@ -279,7 +286,7 @@ static int get_common(struct socket *s, int name, u8 *value, u32 *size)
 	case SO_TYPE: v = s->type; break;
 	case SO_DOMAIN: v = s->family; break;
 	case SO_PROTOCOL: v = (s32)s->protocol; break;
-	case SO_ERROR: v = -socket_take_error(s); break;
+	case SO_ERROR: v = take_error(s); break;
 	case SO_ACCEPTCONN: v = s->state == SS_LISTEN; break;
 	case SO_SNDBUF: v = (s32)s->opt.send_buffer; break;
 	case SO_RCVBUF: v = (s32)s->opt.receive_buffer; break;

@@ -148,8 +148,9 @@ static int connect_again(struct socket *s)
 	if (s->state == SS_ESTABLISHED) {
 		if (!s->in.connect_untold)
 			return -EISCONN;
-		s->in.connect_untold = false;
-		return 0;
+		err = tcp_host_check(s);
+		s->in.connect_untold = err == -EALREADY;
+		return err;
 	}
 	if (s->in.connect_untold) {
 		s->in.connect_untold = false;
@@ -250,7 +251,7 @@ static int tcp_connect(struct socket *s, const union sock_addr *a, u32 size,
 	if (err)
 		return err;
 	if (!inet_is_loopback(&to))
-		return tcp_host_connect(s, &to);
+		return tcp_host_connect(s, &to, nonblock);
 	return connect_inside(s, nonblock);
 }
 

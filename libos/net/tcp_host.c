@@ -155,21 +155,6 @@ int tcp_host_accept(struct socket *s, struct socket **out)
 	return 0;
 }
 
-int tcp_host_connect(struct socket *s, const struct inet_addr *to)
-{
-	struct host_open o = { .kind = HOST_OPEN_CONNECT };
-	host_handle h;
-
-	inet_to_host(to, &o.addr);
-	h = host_stream_open(&o);
-	if (h < 0)
-		return h;
-	s->handle = h;
-	s->state = SS_ESTABLISHED;
-	socket_wake_write(s, EPOLL_WRITABLE);
-	return 0;
-}
-
 /* ---- waiting ----------------------------------------------------------------------------- */
 static int wait_host(struct socket *s, u32 events, u64 timeout_ns,
 		     u64 *deadline)
@@ -181,6 +166,65 @@ static int wait_host(struct socket *s, u32 events, u64 timeout_ns,
 	task_prepare_sleep();
 	err = host_handle_wait(s->handle, events, *deadline);
 	return socket_wait_error(err, *deadline);
+}
+
+/* ---- connecting --------------------------------------------------------------------------- */
+static ssize_t fill_pushback(struct socket *s, size_t want, bool nonblock);
+
+/* The host tells the outcome at the first read: nothing to read yet means
+ * that the connection is there. */
+int tcp_host_check(struct socket *s)
+{
+	struct host_pollfd p = { s->handle, HOST_POLL_OUT, 0 };
+	ssize_t n;
+
+	if (!s->in.is_host_pending)
+		return 0;
+	if (host_poll(&p, 1, 0) <= 0)
+		return -EALREADY;
+	n = s->pushback_size ? 1 : fill_pushback(s, PAGE_SIZE, true);
+	s->in.is_host_pending = false;
+	if (n >= 0 || n == -EAGAIN)
+		return 0;
+	tcp_host_close(s);
+	s->state = SS_CLOSED;
+	return (int)n;
+}
+
+static int wait_connected(struct socket *s)
+{
+	u64 deadline = 0;
+	int err;
+
+	for (;;) {
+		err = tcp_host_check(s);
+		if (err != -EALREADY)
+			return err;
+		err = wait_host(s, HOST_POLL_OUT, s->opt.send_timeout_ns,
+				&deadline);
+		if (err)
+			return err == -EAGAIN ? -EINPROGRESS : err;
+	}
+}
+
+int tcp_host_connect(struct socket *s, const struct inet_addr *to,
+		     bool nonblock)
+{
+	struct host_open o = { .kind = HOST_OPEN_CONNECT,
+			       .mode = IPPROTO_TCP };
+	host_handle h;
+
+	inet_to_host(to, &o.addr);
+	h = host_stream_open(&o);
+	if (h < 0)
+		return h;
+	s->handle = h;
+	s->in.is_host_pending = true;
+	s->state = SS_ESTABLISHED;
+	if (!nonblock)
+		return wait_connected(s);
+	s->in.connect_untold = true;
+	return -EINPROGRESS;
 }
 
 /* ---- sending ------------------------------------------------------------------------------- */
@@ -253,9 +297,9 @@ static ssize_t take_pushback(struct socket *s, struct uio *u, bool peek)
 	return got;
 }
 
-static ssize_t fill_pushback(struct socket *s, struct sock_io *io)
+static ssize_t fill_pushback(struct socket *s, size_t want, bool nonblock)
 {
-	u32 size = (u32)MIN(io->data->left, (size_t)PEEK_MAX);
+	u32 size = (u32)MIN(want, (size_t)PEEK_MAX);
 	struct host_iovec iov;
 	u64 deadline = 0;
 	struct uio u;
@@ -265,7 +309,7 @@ static ssize_t fill_pushback(struct socket *s, struct sock_io *io)
 	if (!p)
 		return -ENOMEM;
 	uio_single(&u, &iov, p, size, true);
-	n = read_host(s, &u, io->nonblock, &deadline);
+	n = read_host(s, &u, nonblock, &deadline);
 	mutex_lock(&s->lock);
 	if (n > 0 && !s->pushback_size) {
 		kfree(s->pushback);
@@ -285,7 +329,7 @@ static ssize_t receive_with_pushback(struct socket *s, struct sock_io *io)
 	ssize_t n;
 
 	if (!s->pushback_size) {
-		n = fill_pushback(s, io);
+		n = fill_pushback(s, io->data->left, io->nonblock);
 		if (n <= 0)
 			return n;
 	}

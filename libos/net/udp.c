@@ -42,8 +42,16 @@ static int check_destination(const struct socket *s,
 	return -ENETUNREACH;
 }
 
+static bool is_outside(const struct inet_addr *to)
+{
+	return inet_host_network() && !inet_is_loopback(to) &&
+		!inet_is_multicast(to) && !inet_is_broadcast(to);
+}
+
 static void disconnect(struct socket *s)
 {
+	if (s->in.is_host_plain)
+		udp_host_close(s);
 	s->state = SS_CLOSED;
 	memset(&s->in.remote, 0, sizeof(s->in.remote));
 	if (!s->in.is_bound_addr) {
@@ -73,7 +81,10 @@ static int udp_connect(struct socket *s, const union sock_addr *a, u32 size,
 	if (err)
 		return err;
 	inet_fix_destination(&to);
-	err = check_destination(s, &to);
+	if (s->in.is_host_plain)
+		udp_host_close(s);
+	err = s->handle == HOST_NO_HANDLE && is_outside(&to)
+		? udp_host_connect(s, &to) : check_destination(s, &to);
 	if (!err && !s->in.port)
 		err = inet_autobind(s);
 	if (err)
@@ -209,6 +220,14 @@ static int send_destination(struct socket *s, struct sock_io *io,
 	if (!to->port)
 		return -EINVAL;
 	inet_fix_destination(to);
+	if (s->handle == HOST_NO_HANDLE && is_outside(to)) {
+		err = udp_host_connect(s, to);
+		if (!err)
+			s->in.remote = *to; /* where answers come from */
+		return err;
+	}
+	if (s->in.is_host_plain && !inet_same_ip(to, &s->in.remote))
+		return -ENETUNREACH; /* one outside peer for each socket */
 	return check_destination(s, to);
 }
 
@@ -296,8 +315,11 @@ static void put_v6(struct socket *s, struct sock_io *io,
 static void fetch_from_host(struct socket *s)
 {
 	struct message *m;
+	int err = udp_host_receive(s, &m);
 
-	if (udp_host_receive(s, &m))
+	if (err == -ECONNREFUSED)
+		s->error = ECONNREFUSED;
+	if (err)
 		return;
 	mutex_lock(&s->lock);
 	message_queue(s, m);

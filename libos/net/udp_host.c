@@ -23,11 +23,34 @@ void udp_host_bind(struct socket *s)
 	s->in.published = (u32)i + 1;
 }
 
+/* With the host's network: a socket of the host that knows one peer. */
+int udp_host_connect(struct socket *s, const struct inet_addr *to)
+{
+	struct host_open o = { .kind = HOST_OPEN_CONNECT,
+			       .mode = IPPROTO_UDP };
+	host_handle h;
+
+	inet_to_host(to, &o.addr);
+	h = host_stream_open(&o);
+	if (h < 0)
+		return h;
+	s->handle = h;
+	s->in.is_host_plain = true;
+	return 0;
+}
+
 void udp_host_close(struct socket *s)
 {
-	if (s->handle == HOST_NO_HANDLE)
-		return;
+	host_handle h = s->handle;
+
 	s->handle = HOST_NO_HANDLE;
+	if (h == HOST_NO_HANDLE)
+		return;
+	if (s->in.is_host_plain) {
+		s->in.is_host_plain = false;
+		host_stream_close(h);
+		return;
+	}
 	published_close(s->in.published - 1);
 	s->in.published = 0;
 }
@@ -40,9 +63,24 @@ ssize_t udp_host_send(struct socket *s, const struct inet_addr *to,
 	int64_t n;
 
 	inet_to_host(to, &a);
-	n = host_stream_write(s->handle, iov, 2, HOST_NO_OFFSET);
+	if (s->in.is_host_plain)
+		n = host_stream_write(s->handle, iov + 1, 1, HOST_NO_OFFSET);
+	else
+		n = host_stream_write(s->handle, iov, 2, HOST_NO_OFFSET);
 	/* A full host queue drops, as any network may. */
 	return n < 0 && n != -EAGAIN ? n : (ssize_t)m->size;
+}
+
+/* iov: the address and the payload; returns the payload's size. */
+static int64_t read_message(struct socket *s, const struct host_iovec *iov)
+{
+	int64_t head = (int64_t)iov[0].size, n;
+
+	if (s->in.is_host_plain)
+		return host_stream_read(s->handle, iov + 1, 1,
+					HOST_NO_OFFSET);
+	n = host_stream_read(s->handle, iov, 2, HOST_NO_OFFSET);
+	return n < head ? -EAGAIN : n - head;
 }
 
 int udp_host_receive(struct socket *s, struct message **out)
@@ -56,16 +94,18 @@ int udp_host_receive(struct socket *s, struct message **out)
 	if (!m)
 		return -ENOMEM;
 	iov[1].base = m->data;
-	n = host_stream_read(s->handle, iov, 2, HOST_NO_OFFSET);
-	if (n < (int64_t)sizeof(a)) {
+	n = read_message(s, iov);
+	if (n < 0) {
 		message_free(m);
-		return -EAGAIN;
+		return n == -ECONNREFUSED ? (int)n : -EAGAIN;
 	}
-	n -= (int64_t)sizeof(a);
 	small = message_alloc((u32)n);
 	if (small) {
 		memcpy(small->data, m->data, (size_t)n);
-		inet_from_host(&a, &small->from);
+		if (s->in.is_host_plain)
+			small->from = s->in.remote;
+		else
+			inet_from_host(&a, &small->from);
 		small->to = s->in.local;
 		*out = small;
 	}
