@@ -36,7 +36,7 @@ static ssize_t null_write(struct file *f, struct uio *u, u64 *pos)
 
 static ssize_t full_write(struct file *f, struct uio *u, u64 *pos)
 {
-	return u->left ? -ENOSPC : 0;
+	return -ENOSPC; /* even for no bytes, as on Linux */
 }
 
 /* Fill the caller's buffers piece by piece from a source of bytes. */
