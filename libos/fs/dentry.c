@@ -472,7 +472,7 @@ static char *path_up(const struct dentry *d, const struct dentry *root,
 char *dentry_path(struct dentry *d, char *buf, size_t size, bool mark_deleted)
 {
 	struct proc *p = current() ? current()->proc : NULL;
-	struct dentry *root = p && p->fs ? p->fs->root : vfs_root;
+	struct dentry *root = p && p->fs && p->fs->root ? p->fs->root : vfs_root;
 	char *at = buf + size, *end;
 
 	if (!size)

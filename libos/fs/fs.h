@@ -12,6 +12,7 @@
 #define LIBOS_FS_FS_H
 
 #include <libos/file.h>
+#include <libos/ipc.h>
 #include <libos/ktime.h>
 #include <libos/lock.h>
 #include <libos/sys.h>
@@ -113,10 +114,8 @@ static inline bool fsnotify_active(void)
 /* As fsnotify for the thing and, by its name, for its directory. */
 void fsnotify_dentry(struct dentry *d, u32 mask);
 
-/* ---- other families; weak defaults in hooks.c -------------------------------- */
-void epoll_file_released(struct file *f);
-int fifo_open(struct inode *ino, struct file *f);
-long pipe_fcntl(struct file *f, u32 cmd, u64 arg); /* F_SETPIPE_SZ, F_GET */
+/* ---- mount.c --------------------------------------------------------------- */
+struct dentry *super_root(struct super *s); /* no reference; NULL: no memory */
 
 /* ---- open.c --------------------------------------------------------------- */
 struct file *vfs_open_how(int dirfd, const char *path, u32 flags, u32 mode,

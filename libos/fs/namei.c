@@ -381,7 +381,7 @@ static int walk_start_fd(struct walk *w, int dirfd, bool need_dir)
 static int walk_start(struct walk *w, int dirfd, const char *path, u32 flags)
 {
 	struct proc *p = current()->proc;
-	struct fs_context *fs = p ? p->fs : NULL;
+	struct fs_context *fs = p && p->fs && p->fs->root ? p->fs : NULL;
 	int err;
 
 	memset(w, 0, sizeof(*w));

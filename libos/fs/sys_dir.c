@@ -423,8 +423,10 @@ struct fs_context *fs_context_new(void)
 	if (!fs)
 		return NULL;
 	ref_init(&fs->ref);
-	fs->root = dentry_get(vfs_root);
-	fs->cwd = dentry_get(vfs_root);
+	if (vfs_root) { /* the very first is made before the tree */
+		fs->root = dentry_get(vfs_root);
+		fs->cwd = dentry_get(vfs_root);
+	}
 	fs->umask = 022;
 	return fs;
 }

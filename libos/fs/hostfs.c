@@ -1,0 +1,470 @@
+/*
+ * hostfs.c - volumes: host trees passed through.
+ *
+ * The host is asked in every path walk (SUPER_STAMPED: a dentry holds for one
+ * walk) with as many components at once as there are, so what others change
+ * is seen.  One inode stands for each host object while it is in use (the
+ * table below), so that locks and sockets bound to names meet.
+ */
+#include "hostfs.h"
+
+#include <libos/heap.h>
+
+#define TABLE_SIZE 1024u
+#define WALK_MAX 24u
+
+static struct mutex table_lock = MUTEX_INIT;
+static struct hostnode *table[TABLE_SIZE];
+
+struct walk_buffer {
+	struct host_stat st[WALK_MAX];
+	char path[HOST_PATH_MAX];
+	char link[HOST_PATH_MAX];
+};
+
+static const struct inode_ops hostfs_inode_ops;
+
+/* ---- one inode for each host object ---------------------------------------------------- */
+static struct hostnode **bucket(const struct super *s, u64 dev, u64 ino)
+{
+	u64 h = (ino ^ dev << 20 ^ (u64)(uintptr_t)s) * 0x9e3779b97f4a7c15ull;
+
+	return &table[h >> 54];
+}
+
+static u32 mode_of(const struct host_stat *st)
+{
+	static const u32 modes[] = {
+		[HOST_KIND_FILE] = S_IFREG, [HOST_KIND_DIR] = S_IFDIR,
+		[HOST_KIND_SYMLINK] = S_IFLNK, [HOST_KIND_FIFO] = S_IFIFO,
+		[HOST_KIND_SOCKET] = S_IFSOCK, [HOST_KIND_CHAR] = S_IFCHR,
+		[HOST_KIND_BLOCK] = S_IFBLK,
+	};
+
+	return (st->kind < ARRAY_SIZE(modes) ? modes[st->kind] : S_IFREG) |
+	       (st->mode & 07777);
+}
+
+void hostfs_fill(struct inode *i, const struct host_stat *st)
+{
+	i->mode = mode_of(st);
+	i->ino = st->ino;
+	i->uid = st->uid;
+	i->gid = st->gid;
+	i->nlink = st->nlink;
+	i->size = st->size;
+	i->blocks = st->blocks;
+	i->atime_ns = st->atime_ns;
+	i->mtime_ns = st->mtime_ns;
+	i->ctime_ns = st->ctime_ns;
+	i->btime_ns = st->ctime_ns;
+}
+
+/* A live one with a reference; its count may just have reached 0. */
+static struct inode *table_find(struct super *s, const struct host_stat *st)
+{
+	struct hostnode *n;
+
+	for (n = *bucket(s, st->dev, st->ino); n; n = n->next) {
+		u32 c = n->inode->ref.count;
+
+		if (n->host_ino != st->ino || n->host_dev != st->dev ||
+		    n->inode->super != s ||
+		    (n->inode->mode & S_IFMT) != (mode_of(st) & S_IFMT))
+			continue;
+		while (c) {
+			if (__atomic_compare_exchange_n(&n->inode->ref.count,
+							&c, c + 1, false,
+							__ATOMIC_ACQUIRE,
+							__ATOMIC_RELAXED))
+				return n->inode;
+		}
+	}
+	return NULL;
+}
+
+static struct inode *node_new(struct super *s, const struct host_stat *st)
+{
+	struct inode *i = inode_alloc(s, mode_of(st));
+	struct hostnode *n = kzalloc(sizeof(*n));
+
+	if (!i || !n) {
+		kfree(i);
+		kfree(n);
+		return NULL;
+	}
+	n->inode = i;
+	n->tree = hostfs_tree(s);
+	n->host_ino = st->ino;
+	n->host_dev = st->dev;
+	i->priv = n;
+	i->ops = &hostfs_inode_ops;
+	i->fops = S_ISDIR(i->mode) ? &hostfs_dir_ops : &hostfs_file_ops;
+	hostfs_fill(i, st);
+	return i;
+}
+
+static int node_set_path(struct inode *i, const char *path, const char *link)
+{
+	struct hostnode *n = i->priv;
+	char *p = NULL, *l = NULL;
+
+	if (!n->path || strcmp(n->path, path))
+		p = kstrdup(path);
+	if (S_ISLNK(i->mode) && link && (!n->link || strcmp(n->link, link)))
+		l = kstrdup(link);
+	if (p) {
+		kfree(n->path);
+		n->path = p;
+	}
+	if (l) {
+		kfree(n->link);
+		n->link = l;
+	}
+	return n->path && (!S_ISLNK(i->mode) || n->link || !link) ? 0 : -ENOMEM;
+}
+
+/* The inode of what the host described, with a reference, or NULL. */
+struct inode *hostfs_inode(struct super *s, const struct host_stat *st,
+			   const char *path, const char *link)
+{
+	struct inode *i;
+	struct hostnode *n, **b;
+
+	mutex_lock(&table_lock);
+	i = table_find(s, st);
+	if (i) {
+		hostfs_fill(i, st);
+	} else {
+		i = node_new(s, st);
+		if (i) {
+			n = i->priv;
+			b = bucket(s, st->dev, st->ino);
+			n->next = *b;
+			*b = n;
+		}
+	}
+	if (i)
+		((struct hostnode *)i->priv)->known_ns = clock_monotonic_ns();
+	if (i && node_set_path(i, path, link)) {
+		mutex_unlock(&table_lock);
+		inode_put(i);
+		return NULL;
+	}
+	mutex_unlock(&table_lock);
+	return i;
+}
+
+static void hostfs_release(struct inode *i)
+{
+	struct hostnode *n = i->priv, **p;
+
+	mutex_lock(&table_lock);
+	p = bucket(i->super, n->host_dev, n->host_ino);
+	while (*p && *p != n)
+		p = &(*p)->next;
+	if (*p)
+		*p = n->next;
+	mutex_unlock(&table_lock);
+	kfree(n->path);
+	kfree(n->link);
+	kfree(n);
+}
+
+/* ---- lookup ------------------------------------------------------------------------------ */
+static unsigned count_components(const char *path)
+{
+	unsigned n = *path != 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+static unsigned append_rest(char *path, const char *rest)
+{
+	size_t at = strlen(path), n;
+	unsigned count = 0;
+	const char *end;
+
+	while (*rest && count < WALK_MAX / 2) {
+		for (end = rest; *end && *end != '/'; end++)
+			;
+		n = (size_t)(end - rest);
+		if ((n <= 2 && rest[0] == '.' && (n == 1 || rest[1] == '.')) ||
+		    n > NAME_MAX_LEN || at + n + 2 > HOST_PATH_MAX)
+			break;
+		if (at)
+			path[at++] = '/';
+		memcpy(path + at, rest, n);
+		at += n;
+		path[at] = 0;
+		count++;
+		for (rest = end; *rest == '/'; rest++)
+			;
+	}
+	return count;
+}
+
+static void enter_found(struct dentry *dir, struct walk_buffer *b,
+			size_t at, unsigned first, unsigned found, u64 stamp)
+{
+	struct dentry *d = dentry_get(dir), *next;
+	unsigned k;
+
+	for (k = first; k < found && d && !d->mounted; k++, d = next) {
+		char *name = b->path + at + (at != 0), *end = name, saved;
+		struct inode *i;
+
+		while (*end && *end != '/')
+			end++;
+		saved = *end;
+		*end = 0;
+		i = hostfs_inode(dir->inode->super, &b->st[k], b->path, b->link);
+		next = i ? dentry_add(d, name, (size_t)(end - name), i, stamp) :
+			   NULL;
+		*end = saved;
+		at = (size_t)(end - b->path);
+		dentry_put(d);
+	}
+	dentry_put(d);
+}
+
+static int hostfs_prefill(struct dentry *dir, const char *rest, u64 stamp)
+{
+	struct hostnode *n = dir->inode->priv;
+	struct walk_buffer *b = kmalloc(sizeof(*b));
+	unsigned skip;
+	int found, error = 0;
+
+	if (!b)
+		return -ENOMEM;
+	strlcpy(b->path, n->path, sizeof(b->path));
+	skip = count_components(b->path);
+	b->link[0] = 0;
+	if (!append_rest(b->path, rest) || skip > WALK_MAX / 2) {
+		kfree(b);
+		return -ENAMETOOLONG;
+	}
+	found = host_path_walk(n->tree, b->path, b->st, WALK_MAX, b->link,
+			       sizeof(b->link), &error);
+	if (found < 0) {
+		error = found;
+		found = 0;
+	}
+	if ((unsigned)found > skip) {
+		enter_found(dir, b, strlen(n->path), skip, (unsigned)found,
+			    stamp);
+		error = 0;
+	}
+	kfree(b);
+	return error == -ENOENT ? 0 : error;
+}
+
+int hostfs_child_path(const struct inode *dir, const char *name, char *path)
+{
+	const struct hostnode *n = dir->priv;
+	int len = snprintf(path, HOST_PATH_MAX, "%s%s%s", n->path,
+			   *n->path ? "/" : "", name);
+
+	return len >= (int)HOST_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* What a name just made has become. */
+static struct inode *inode_of_new(struct inode *dir, const char *path,
+				  const char *link)
+{
+	struct walk_buffer *b = kmalloc(sizeof(*b));
+	struct hostnode *n = dir->priv;
+	unsigned want = count_components(path);
+	struct inode *i = NULL;
+	int error = 0, found;
+
+	if (!b)
+		return err_ptr(-ENOMEM);
+	found = host_path_walk(n->tree, path, b->st, WALK_MAX, b->link,
+			       sizeof(b->link), &error);
+	if (found == (int)want && want)
+		i = hostfs_inode(dir->super, &b->st[want - 1], path, link);
+	kfree(b);
+	return i ? i : err_ptr(error ? error : -EIO);
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+static struct inode *hostfs_create(struct inode *dir, const char *name,
+				   u32 mode)
+{
+	char path[HOST_PATH_MAX];
+	struct host_stat st;
+	struct host_open o = {
+		.kind = HOST_OPEN_FILE, .tree = hostfs_tree(dir->super),
+		.flags = HOST_OPEN_READ | HOST_OPEN_WRITE | HOST_OPEN_CREATE |
+			 HOST_OPEN_EXCLUSIVE,
+		.mode = mode, .path = path, .stat = &st,
+	};
+	int err = hostfs_child_path(dir, name, path);
+	struct inode *i;
+	host_handle h;
+
+	if (err)
+		return err_ptr(err);
+	h = host_stream_open(&o);
+	if (h < 0)
+		return err_ptr(h);
+	i = hostfs_inode(dir->super, &st, path, NULL);
+	host_stream_close(h);
+	return i ? i : err_ptr(-ENOMEM);
+}
+
+static struct inode *make(struct inode *dir, const char *name,
+			  enum host_kind kind, u32 mode, const char *target)
+{
+	char path[HOST_PATH_MAX];
+	int err = hostfs_child_path(dir, name, path);
+
+	if (!err)
+		err = host_path_make(hostfs_tree(dir->super), path, kind, mode,
+				     target);
+	return err ? err_ptr(err) : inode_of_new(dir, path, target);
+}
+
+static struct inode *hostfs_mkdir(struct inode *dir, const char *name, u32 mode)
+{
+	return make(dir, name, HOST_KIND_DIR, mode, NULL);
+}
+
+static struct inode *hostfs_symlink(struct inode *dir, const char *name,
+				    const char *target)
+{
+	return make(dir, name, HOST_KIND_SYMLINK, 0777, target);
+}
+
+static struct inode *hostfs_mknod(struct inode *dir, const char *name, u32 mode,
+				  u64 rdev)
+{
+	if (S_ISFIFO(mode))
+		return make(dir, name, HOST_KIND_FIFO, mode & 07777, NULL);
+	if (S_ISSOCK(mode))
+		return make(dir, name, HOST_KIND_SOCKET, mode & 07777, NULL);
+	return err_ptr(-EPERM);
+}
+
+static int hostfs_link(struct inode *dir, const char *name, struct inode *i)
+{
+	const struct hostnode *n = i->priv;
+	char path[HOST_PATH_MAX];
+	int err = hostfs_child_path(dir, name, path);
+
+	if (!err)
+		err = host_path_link(n->tree, n->path, path);
+	if (!err)
+		i->nlink++;
+	return err;
+}
+
+static int remove(struct inode *dir, const char *name, struct inode *i,
+		  bool is_dir)
+{
+	char path[HOST_PATH_MAX];
+	int err = hostfs_child_path(dir, name, path);
+
+	if (!err)
+		err = host_path_remove(hostfs_tree(dir->super), path, is_dir);
+	if (!err)
+		i->nlink = is_dir || !i->nlink ? 0 : i->nlink - 1;
+	return err;
+}
+
+static int hostfs_unlink(struct inode *dir, const char *name, struct inode *i)
+{
+	return remove(dir, name, i, false);
+}
+
+static int hostfs_rmdir(struct inode *dir, const char *name, struct inode *i)
+{
+	return remove(dir, name, i, true);
+}
+
+/* Inodes in use below a renamed directory learn their new path when they are
+ * walked to again. */
+static int hostfs_rename(struct inode *from_dir, const char *from,
+			 struct inode *i, struct inode *to_dir, const char *to,
+			 struct inode *victim, u32 flags)
+{
+	char *a = kmalloc(2 * HOST_PATH_MAX), *b = a + HOST_PATH_MAX;
+	int err;
+
+	if (!a)
+		return -ENOMEM;
+	err = hostfs_child_path(from_dir, from, a);
+	if (!err)
+		err = hostfs_child_path(to_dir, to, b);
+	if (!err)
+		err = host_path_rename(hostfs_tree(from_dir->super), a, b,
+				       flags); /* RENAME_* has its values */
+	if (!err) {
+		mutex_lock(&table_lock);
+		node_set_path(i, b, NULL);
+		if (victim && (flags & RENAME_EXCHANGE))
+			node_set_path(victim, a, NULL);
+		else if (victim && victim->nlink)
+			victim->nlink--;
+		mutex_unlock(&table_lock);
+	}
+	kfree(a);
+	return err;
+}
+
+static ssize_t hostfs_readlink(struct inode *i, char *buf, size_t size)
+{
+	const struct hostnode *n = i->priv;
+	ssize_t len;
+
+	mutex_lock(&table_lock);
+	len = n->link ? (ssize_t)strlcpy(buf, n->link, size) : -EIO;
+	mutex_unlock(&table_lock);
+	return len;
+}
+
+/* ---- the file system ------------------------------------------------------------------------- */
+static const struct inode_ops hostfs_inode_ops = {
+	.create = hostfs_create, .mkdir = hostfs_mkdir, .mknod = hostfs_mknod,
+	.symlink = hostfs_symlink, .link = hostfs_link,
+	.unlink = hostfs_unlink, .rmdir = hostfs_rmdir,
+	.rename = hostfs_rename, .readlink = hostfs_readlink,
+	.open = hostfs_open, .setattr = hostfs_setattr,
+	.refresh = hostfs_refresh, .release = hostfs_release,
+};
+
+/* The host's own numbers are none of the sandbox's business: a plain answer
+ * that lets installers go on. */
+static int hostfs_statfs(struct super *s, u64 *blocks, u64 *free, u64 *files)
+{
+	*blocks = *free = 1ull << 28; /* 1 TiB */
+	*files = 1ull << 30;
+	return 0;
+}
+
+struct super *hostfs_new(u32 tree, u32 flags)
+{
+	struct super *s = super_alloc("volume", 0x65735546 /* FUSE */);
+	struct host_stat st;
+	int error = 0;
+
+	if (!s)
+		panic("no memory for a volume");
+	s->flags = flags | SUPER_STAMPED;
+	s->priv = (void *)(uintptr_t)tree;
+	s->prefill = hostfs_prefill;
+	s->statfs = hostfs_statfs;
+	if (host_path_walk(tree, "", &st, 1, NULL, 0, &error) != 1) {
+		klog("volume %u: error %d", tree, -error);
+		memset(&st, 0, sizeof(st));
+		st.kind = HOST_KIND_DIR;
+		st.mode = 0755;
+	}
+	s->root = hostfs_inode(s, &st, "", NULL);
+	if (!s->root)
+		panic("no memory for a volume");
+	return s;
+}

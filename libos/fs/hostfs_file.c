@@ -1,0 +1,355 @@
+/*
+ * hostfs_file.c - open files and directories of volumes, and attributes.
+ *
+ * Data goes straight to the host's handle, mappings too.
+ */
+#include "hostfs.h"
+
+#include <libos/heap.h>
+#include <libos/mm.h>
+#include <libos/signal.h>
+
+#include <linux/falloc.h>
+
+#define LIST_BUFFER 16384u
+#define FRESH_NS 20000u /* the walk of the same call asked already */
+
+/* ---- attributes ---------------------------------------------------------------------- */
+int hostfs_refresh(struct inode *i)
+{
+	const struct hostnode *n = i->priv;
+	struct host_stat *st;
+	int error = 0, want = *n->path != 0, found;
+	const char *p;
+
+	if (clock_monotonic_ns() - n->known_ns < FRESH_NS)
+		return 0;
+	for (p = n->path; *p; p++)
+		want += *p == '/';
+	if (!want)
+		want = 1;
+	st = kmalloc((size_t)want * sizeof(*st));
+	if (!st)
+		return -ENOMEM;
+	found = host_path_walk(n->tree, n->path, st, (unsigned)want, NULL, 0,
+			       &error);
+	if (found == want && st[want - 1].ino == n->host_ino &&
+	    st[want - 1].dev == n->host_dev)
+		hostfs_fill(i, &st[want - 1]);
+	kfree(st);
+	return 0;
+}
+
+static int resize(const struct hostnode *n, u64 size)
+{
+	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
+			       .flags = HOST_OPEN_WRITE, .path = n->path };
+	host_handle h = host_stream_open(&o);
+	int err;
+
+	if (h < 0)
+		return h;
+	err = host_stream_resize(h, size);
+	host_stream_close(h);
+	return err;
+}
+
+int hostfs_setattr(struct inode *i, const struct iattr *a)
+{
+	const struct hostnode *n = i->priv;
+	struct host_setattr h = {
+		.mode = a->mode & 07777, .uid = i->uid, .gid = i->gid,
+		.atime_ns = a->atime_ns, .mtime_ns = a->mtime_ns,
+	};
+	int err = 0;
+
+	if (a->valid & ATTR_SIZE)
+		err = resize(n, a->size);
+	if (a->valid & ATTR_MODE)
+		h.which |= HOST_SET_MODE;
+	if (a->valid & ATTR_ATIME)
+		h.which |= HOST_SET_ATIME;
+	if (a->valid & ATTR_MTIME)
+		h.which |= HOST_SET_MTIME;
+	if (a->valid & (ATTR_UID | ATTR_GID)) {
+		h.uid = a->valid & ATTR_UID ? a->uid : i->uid;
+		h.gid = a->valid & ATTR_GID ? a->gid : i->gid;
+		if (h.uid != i->uid || h.gid != i->gid)
+			h.which |= HOST_SET_OWNER;
+	}
+	if (!err && h.which)
+		err = host_path_setattr(n->tree, n->path, &h);
+	if (err)
+		return err;
+	if (a->valid & ATTR_SIZE)
+		i->size = a->size;
+	((struct hostnode *)i->priv)->known_ns = 0;
+	return hostfs_refresh(i);
+}
+
+/* ---- files --------------------------------------------------------------------------------- */
+int hostfs_open(struct inode *i, struct file *f)
+{
+	const struct hostnode *n = i->priv;
+	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
+			       .path = n->path };
+
+	if (S_ISREG(i->mode)) {
+		if (f->mode & FMODE_READ)
+			o.flags |= HOST_OPEN_READ;
+		if (f->mode & FMODE_WRITE)
+			o.flags |= HOST_OPEN_WRITE | HOST_OPEN_READ;
+		f->handle = host_stream_open(&o);
+		/* readable is wanted for mappings, but not insisted on */
+		if (f->handle == -EACCES && !(f->mode & FMODE_READ)) {
+			o.flags = HOST_OPEN_WRITE;
+			f->handle = host_stream_open(&o);
+		}
+		if (f->handle < 0) {
+			int err = f->handle;
+
+			f->handle = HOST_NO_HANDLE;
+			return err;
+		}
+	} else if (!S_ISDIR(i->mode)) {
+		return -ENXIO;
+	}
+	f->ops = i->fops;
+	return 0;
+}
+
+static ssize_t hostfs_read(struct file *f, struct uio *u, u64 *pos)
+{
+	int64_t n = host_stream_read(f->handle, u->iov, u->count, *pos);
+
+	if (n > 0) {
+		uio_advance(u, (size_t)n);
+		*pos += (u64)n;
+	}
+	return n;
+}
+
+static int append_pos(struct file *f, u64 *pos)
+{
+	struct host_stat st;
+	int err = host_stream_stat(f->handle, &st);
+
+	if (!err)
+		*pos = st.size;
+	return err;
+}
+
+static ssize_t write_locked(struct file *f, struct uio *u, u64 *pos)
+{
+	struct inode *i = f->inode;
+	int64_t n;
+	int err = f->flags & O_APPEND ? append_pos(f, pos) : 0;
+
+	if (err)
+		return err;
+	if (*pos >= current()->proc->rlimits[1].soft && u->left) {
+		signal_send_task(current(), SIGXFSZ, NULL);
+		return -EFBIG;
+	}
+	n = host_stream_write(f->handle, u->iov, u->count, *pos);
+	if (n > 0) {
+		uio_advance(u, (size_t)n);
+		*pos += (u64)n;
+		if (*pos > i->size)
+			i->size = *pos;
+	}
+	return n;
+}
+
+/* Appends of several descriptions must not overtake each other. */
+static ssize_t hostfs_write(struct file *f, struct uio *u, u64 *pos)
+{
+	ssize_t n;
+
+	if (!(f->flags & O_APPEND))
+		return write_locked(f, u, pos);
+	mutex_lock(&f->inode->lock);
+	n = write_locked(f, u, pos);
+	mutex_unlock(&f->inode->lock);
+	return n;
+}
+
+static s64 hostfs_seek(struct file *f, s64 off, int whence)
+{
+	struct host_stat st = { .size = 0 };
+	int err;
+
+	if (whence != SEEK_SET && whence != SEEK_CUR) {
+		err = host_stream_stat(f->handle, &st);
+		if (err)
+			return err;
+	}
+	return file_seek_sized(f, off, whence, st.size);
+}
+
+static int hostfs_map(struct file *f, struct vma *v, u64 addr, u64 size,
+		      u64 offset)
+{
+	return host_mem_map((void *)(uintptr_t)addr, size, (int)v->prot,
+			    v->flags & VMA_SHARED ? HOST_MAP_SHARED :
+						    HOST_MAP_PRIVATE,
+			    f->handle, offset);
+}
+
+static int hostfs_sync(struct file *f, bool data_only)
+{
+	return host_stream_sync(f->handle, data_only);
+}
+
+/* Only what a resize can do: the host ABI knows no holes. */
+static int hostfs_allocate(struct file *f, int mode, u64 off, u64 len)
+{
+	struct host_stat st;
+	int err;
+
+	if (mode & ~FALLOC_FL_KEEP_SIZE)
+		return -EOPNOTSUPP;
+	err = host_stream_stat(f->handle, &st);
+	if (err || (mode & FALLOC_FL_KEEP_SIZE) || off + len <= st.size)
+		return err;
+	err = host_stream_resize(f->handle, off + len);
+	if (!err)
+		f->inode->size = off + len;
+	return err;
+}
+
+static void hostfs_close(struct file *f)
+{
+	host_stream_close(f->handle);
+}
+
+const struct file_ops hostfs_file_ops = {
+	.read = hostfs_read, .write = hostfs_write, .seek = hostfs_seek,
+	.map = hostfs_map, .sync = hostfs_sync, .allocate = hostfs_allocate,
+	.release = hostfs_close,
+};
+
+/* By the handle: the name may be gone.  False: not a volume's file. */
+bool hostfs_truncate(struct file *f, u64 size, int *err)
+{
+	if (f->ops != &hostfs_file_ops)
+		return false;
+	*err = host_stream_resize(f->handle, size);
+	if (!*err)
+		f->inode->size = size;
+	return true;
+}
+
+/* ---- directories ------------------------------------------------------------------------------ */
+/* f->priv: the whole listing, fetched when reading starts at 0. */
+struct listing { size_t size, room; char text[]; };
+
+static struct listing *list_all(const struct hostnode *n)
+{
+	struct listing *l = kmalloc(sizeof(*l) + LIST_BUFFER), *bigger;
+	u64 cursor = 0;
+	int64_t got;
+
+	if (!l)
+		return err_ptr(-ENOMEM);
+	l->size = 0;
+	l->room = LIST_BUFFER;
+	for (;;) {
+		got = host_path_list(n->tree, n->path, &cursor,
+				     l->text + l->size, l->room - l->size);
+		if (got <= 0)
+			break;
+		l->size += (size_t)got;
+		if (l->room - l->size >= LIST_BUFFER / 2)
+			continue;
+		bigger = krealloc(l, sizeof(*l) + l->room * 2);
+		if (!bigger) {
+			got = -ENOMEM;
+			break;
+		}
+		l = bigger;
+		l->room *= 2;
+	}
+	if (!got)
+		return l;
+	kfree(l);
+	return err_ptr(got);
+}
+
+static bool is_dots(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+static bool emit_dots(struct file *f, struct dir_context *c)
+{
+	u64 ino = f->inode->ino;
+
+	if (c->pos == 0) {
+		if (!c->emit(c, ".", 1, ino, DT_OF_MODE(S_IFDIR), 1))
+			return false;
+		c->pos = 1;
+	}
+	if (c->pos == 1) {
+		if (!c->emit(c, "..", 2, ino, DT_OF_MODE(S_IFDIR), 2))
+			return false;
+		c->pos = 2;
+	}
+	return true;
+}
+
+/* Positions are byte offsets in the listing, plus 2. */
+static int hostfs_readdir(struct file *f, struct dir_context *c)
+{
+	static const u8 types[] = { 0, 8, 4, 10, 1, 12, 2, 6 };
+	struct listing *l;
+
+	if (!f->priv || c->pos == 0) {
+		l = list_all(f->inode->priv);
+		if (is_err(l))
+			return (int)ptr_err(l);
+		kfree(f->priv);
+		f->priv = l;
+	}
+	l = f->priv;
+	if (!emit_dots(f, c))
+		return 0;
+	while (c->pos - 2 < l->size) {
+		const struct host_dirent *e =
+			(const void *)(l->text + (c->pos - 2));
+		u64 next = c->pos + e->size;
+
+		if (!is_dots(e->name) &&
+		    !c->emit(c, e->name, strlen(e->name), e->ino,
+			     e->kind < ARRAY_SIZE(types) ? types[e->kind] : 0,
+			     next))
+			return 0;
+		c->pos = next;
+	}
+	return 0;
+}
+
+static s64 dir_seek(struct file *f, s64 off, int whence)
+{
+	return file_seek_sized(f, off, whence, INT64_MAX);
+}
+
+static ssize_t dir_read(struct file *f, struct uio *u, u64 *pos)
+{
+	return -EISDIR;
+}
+
+static int dir_sync(struct file *f, bool data_only)
+{
+	return 0;
+}
+
+static void dir_release(struct file *f)
+{
+	kfree(f->priv);
+}
+
+const struct file_ops hostfs_dir_ops = {
+	.read = dir_read, .readdir = hostfs_readdir, .seek = dir_seek,
+	.sync = dir_sync, .release = dir_release,
+};
