@@ -117,8 +117,10 @@ static bool worth_keeping(const struct dentry *d)
 	if (d->unlinked || d->parent == d)
 		return false;
 	s = d->parent->inode->super;
-	if (s->flags & (SUPER_NODCACHE | SUPER_STAMPED))
+	if (s->flags & SUPER_NODCACHE)
 		return false;
+	if (s->flags & SUPER_STAMPED) /* good until this walk has ended */
+		return d->inode != NULL;
 	/* A negative name is only worth it if asking again costs. */
 	return d->inode || (d->parent->inode->flags & INODE_LOWER);
 }
