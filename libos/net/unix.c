@@ -135,8 +135,10 @@ static int path_bind(struct socket *s, struct unix_name *n)
 		d->inode->bound = s;
 	}
 	mutex_unlock(&unix_lock);
-	if (err)
+	if (err) {
+		vfs_unlink(AT_FDCWD, n->sun.sun_path, false);
 		dentry_put(d);
+	}
 	return err;
 }
 
@@ -177,8 +179,6 @@ int unix_bind(struct socket *s, const union sock_addr *a, u32 size)
 	err = name_check(a, size);
 	if (err)
 		return err;
-	if (s->un.name)
-		return -EINVAL;
 	n = name_alloc(a, size);
 	if (!n)
 		return -ENOMEM;
