@@ -67,7 +67,10 @@ void tcp_host_listen(struct socket *s)
 	int i = inet_published(IPPROTO_TCP, s->in.local.port);
 	host_handle h;
 
-	if (i < 0)
+	/* A program that listens on v4 and on v6 alone has two sockets for one
+	 * port; the published one is the first's, so that no connection is
+	 * announced to both. */
+	if (i < 0 || (s->family == AF_INET6 && s->in.opt.v6only))
 		return;
 	h = published_open((u32)i, false);
 	if (h < 0) {
