@@ -184,6 +184,18 @@ static int prepare_connect(struct socket *s, const struct inet_addr *to)
 	return 0;
 }
 
+/* Give back the port and address that connect() chose by itself. */
+static void forget_source(struct socket *s)
+{
+	if (!s->in.is_bound_port) {
+		inet_unbind(s);
+		s->in.local.port = 0;
+	}
+	if (!s->in.is_bound_addr)
+		memset(s->in.local.ip + (s->family == AF_INET ? 12 : 0), 0,
+		       s->family == AF_INET ? 4 : 16);
+}
+
 static int wait_connected(struct socket *s)
 {
 	u64 deadline = socket_deadline(s->opt.send_timeout_ns);
@@ -195,8 +207,10 @@ static int wait_connected(struct socket *s)
 	if (err)
 		return deadline == HOST_FOREVER ? err : -EINTR;
 	err = socket_take_error(s);
-	if (err)
+	if (err) {
 		s->shut = 0;
+		forget_source(s);
+	}
 	return err;
 }
 
@@ -217,6 +231,7 @@ static int connect_inside(struct socket *s, bool nonblock)
 	}
 	if (err) {
 		s->state = SS_CLOSED;
+		forget_source(s);
 		return err;
 	}
 	return s->state == SS_CONNECTING ? wait_connected(s) : 0;
@@ -367,13 +382,7 @@ static void tcp_disconnect(struct socket *s)
 	s->error = 0;
 	s->reset = false;
 	s->in.connect_untold = false;
-	if (!s->in.is_bound_port) {
-		inet_unbind(s);
-		s->in.local.port = 0;
-	}
-	if (!s->in.is_bound_addr)
-		memset(s->in.local.ip + (s->family == AF_INET ? 12 : 0), 0,
-		       s->family == AF_INET ? 4 : 16);
+	forget_source(s);
 }
 
 static int tcp_shutdown(struct socket *s, u32 how)
