@@ -12,6 +12,9 @@
 int64_t host_stream_read(host_handle h, const struct host_iovec *iov,
 			 unsigned count, uint64_t offset)
 {
+	if (offset == HOST_AT_ONCE)
+		return raw_preadv2(h, iov, count, HOST_NO_OFFSET,
+				  HOST_NO_OFFSET, 0);
 	if (offset != HOST_NO_OFFSET)
 		return raw_preadv2(h, iov, count, offset, 0, 0);
 	return raw_preadv2_wait(h, iov, count, offset, offset, 0);
@@ -20,6 +23,9 @@ int64_t host_stream_read(host_handle h, const struct host_iovec *iov,
 int64_t host_stream_write(host_handle h, const struct host_iovec *iov,
 			  unsigned count, uint64_t offset)
 {
+	if (offset == HOST_AT_ONCE)
+		return raw_pwritev2(h, iov, count, HOST_NO_OFFSET,
+				  HOST_NO_OFFSET, 0);
 	if (offset != HOST_NO_OFFSET)
 		return raw_pwritev2(h, iov, count, offset, 0, 0);
 	return raw_pwritev2_wait(h, iov, count, offset, offset, 0);

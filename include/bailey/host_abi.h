@@ -28,6 +28,9 @@
 #define HOST_FOREVER UINT64_MAX
 #define HOST_PATH_MAX 4096u
 #define HOST_NO_OFFSET UINT64_MAX /* stream has no offset: pipe, socket, tty */
+/* The same, and the call is made even if the thread has been interrupted: for
+ * streams that do not block, such as event handles. */
+#define HOST_AT_ONCE (UINT64_MAX - 1)
 
 typedef int32_t host_handle;
 #define HOST_NO_HANDLE ((host_handle)-1)

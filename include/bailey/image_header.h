@@ -45,12 +45,14 @@ struct bly_image_header {
 #define BLY_CLONE_THREAD \
 	(0x100u /* VM */ | 0x200u /* FS */ | 0x400u /* FILES */ | \
 	 0x800u /* SIGHAND */ | 0x10000u /* THREAD */ | \
-	 0x40000u /* SYSVSEM */ | 0x200000u /* CHILD_CLEARTID */)
+	 0x40000u /* SYSVSEM */ | 0x100000u /* PARENT_SETTID */ | \
+	 0x200000u /* CHILD_CLEARTID */)
 /* An ordinary process: its parent is the monitor, it shares the handles.
  * Linux clears and wakes child_tid only if another thread of the same memory
  * is left, so the word of a process that dies is not cleared. */
 #define BLY_CLONE_PROCESS \
 	(0x400u /* FILES */ | 0x8000u /* PARENT */ | \
+	 0x100000u /* PARENT_SETTID */ | \
 	 0x200000u /* CHILD_CLEARTID */ | 17u /* SIGCHLD */)
 
 #endif

@@ -33,7 +33,7 @@ void service_kick(void)
 	struct host_iovec iov = { &one, sizeof(one) };
 
 	if (__atomic_exchange_n(&is_sleeping, 0, __ATOMIC_SEQ_CST))
-		host_stream_write(bell, &iov, 1, HOST_NO_OFFSET);
+		host_stream_write(bell, &iov, 1, HOST_AT_ONCE);
 }
 
 void service_watch(host_handle h, u32 events,
@@ -91,7 +91,7 @@ static void drain_bell(void)
 	u64 count;
 	struct host_iovec iov = { &count, sizeof(count) };
 
-	host_stream_read(bell, &iov, 1, HOST_NO_OFFSET);
+	host_stream_read(bell, &iov, 1, HOST_AT_ONCE);
 }
 
 static void service_main(void *arg)

@@ -59,7 +59,7 @@ static void epoll_ring_bell(struct epoll *ep)
 	if (!__atomic_load_n(&ep->host_sleepers, __ATOMIC_SEQ_CST))
 		return;
 	if (!__atomic_exchange_n(&ep->bell_rung, 1, __ATOMIC_SEQ_CST))
-		host_stream_write(ep->bell, &iov, 1, HOST_NO_OFFSET);
+		host_stream_write(ep->bell, &iov, 1, HOST_AT_ONCE);
 }
 
 void epoll_notify(struct epoll *ep)

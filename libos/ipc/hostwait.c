@@ -61,7 +61,7 @@ void task_ring_doorbell(struct task *t)
 	struct host_iovec iov = { &one, sizeof(one) };
 
 	if (t->doorbell > 0)
-		host_stream_write(t->doorbell, &iov, 1, HOST_NO_OFFSET);
+		host_stream_write(t->doorbell, &iov, 1, HOST_AT_ONCE);
 }
 
 static void doorbell_drain(struct task *t)
@@ -69,7 +69,7 @@ static void doorbell_drain(struct task *t)
 	u64 count;
 	struct host_iovec iov = { &count, sizeof(count) };
 
-	host_stream_read(t->doorbell, &iov, 1, HOST_NO_OFFSET);
+	host_stream_read(t->doorbell, &iov, 1, HOST_AT_ONCE);
 }
 
 bool host_wait_interrupted(struct task *t)

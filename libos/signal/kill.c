@@ -227,3 +227,41 @@ __attribute__((weak)) struct proc *pidfd_proc(struct file *f)
 {
 	return NULL;
 }
+
+static long pidfd_signal(struct proc *p, int sig, u64 uinfo)
+{
+	siginfo_t si;
+	long err;
+
+	if (uinfo) {
+		err = get_siginfo(&si, uinfo, sig, p->pid);
+		if (err)
+			return err;
+	} else {
+		user_info(&si, sig, SI_USER);
+	}
+	mutex_lock(&tasklist_lock);
+	err = p->state == PROC_DEAD ? -ESRCH : send_checked(p, sig, &si);
+	mutex_unlock(&tasklist_lock);
+	return err;
+}
+
+long sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
+{
+	int sig = (int)a->a[1];
+	struct file *f;
+	struct proc *p;
+	long err = -EBADF;
+
+	if (a->a[3])
+		return -EINVAL;
+	f = fd_get((int)a->a[0]);
+	if (!f)
+		return -EBADF;
+	p = pidfd_proc(f);
+	if (p)
+		err = sig && !sig_valid(sig) ? -EINVAL
+			: pidfd_signal(p, sig, a->a[2]);
+	file_put(f);
+	return err;
+}

@@ -71,7 +71,7 @@ static void write_all(const char *p, size_t size)
 
 	while (size) {
 		struct host_iovec v = { (void *)(uintptr_t)p, size };
-		int64_t n = host_stream_write(h, &v, 1, HOST_NO_OFFSET);
+		int64_t n = host_stream_write(h, &v, 1, HOST_AT_ONCE);
 
 		if (n == -HOST_EINTR)
 			continue;

@@ -1,0 +1,28 @@
+# Tests, measurements, the demonstration, and what they need installed.
+DEPS_BUILD := gcc make clang libjansson-dev linux-libc-dev libc6-dev
+DEPS_TEST := python3 nginx-light redis-server redis-tools wrk tmux vim less \
+	golang-go busybox-static sqlite3 curl openssl git perl xz-utils procps \
+	libclang-rt-14-dev
+
+# Installs what is missing; needs root or sudo only if something is.
+deps:
+	@sh tools/deps.sh $(DEPS_BUILD) $(DEPS_TEST)
+deps-build:
+	@sh tools/deps.sh $(DEPS_BUILD)
+
+# Everything that must pass.  With a clean clone this also installs and builds.
+test: deps
+	$(MAKE) all
+	@B=$(B) bash tests/run.sh
+test-all: test
+	@B=$(B) CC=clang bash tests/run.sh
+
+demo: deps
+	$(MAKE) all
+	@B=$(B) bash tools/demo.sh
+
+bench: all
+	@mkdir -p bench/out
+	python3 bench/run.py --bailey $(B)/bailey --json bench/out/results.json
+
+.PHONY: deps deps-build test test-all demo bench

@@ -1,0 +1,51 @@
+#!/bin/bash
+# run.sh - everything `make test` checks, in turn; ends with one line
+# "N passed, N failed, N skipped".
+cd "$(dirname "$0")/.." || exit 1
+. tests/lib.sh
+export B BAILEY RESULTS=$TMP/results
+: >"$RESULTS"
+failures=$TMP/failures
+
+part() { # TITLE COMMAND...
+	echo "--- $1"
+	shift
+	QUIET=1 timeout 1200 "$@" 2>&1 | tee -a "$failures.log" | grep -vE '^ok '
+	return "${PIPESTATUS[0]}"
+}
+# A tool that only succeeds or fails counts as one check.
+one() { # NAME COMMAND...
+	if "${@:2}" >"$TMP/one.log" 2>&1; then
+		pass "$1"
+	else
+		fail "$1" "$(tail -n 4 "$TMP/one.log")"
+	fi
+}
+
+echo "--- tables and units"
+one "the host ABI's table is the header" sh tests/unit/abi_table.sh
+one "the system-call table tells the truth" \
+	sh tools/check-syscalls.sh "$B/libos.elf" libos/sys/syscalls.tbl
+one "no host call outside the host layer" sh tools/check-calls.sh "$B/libos.elf"
+one "list of mappings, under sanitizers" \
+	sh -c "make -s B=$B $B/tests/unit-vma && $B/tests/unit-vma"
+one "fuzz: ELF headers" \
+	sh -c "make -s B=$B $B/tests/fuzz-elf && $B/tests/fuzz-elf 200000"
+for t in tests/unit/*.mk; do
+	[ -e "$t" ] && one "$(basename "$t" .mk)" make -s -f "$t" B="$B" run
+done
+part "the command" bash tests/cli.sh
+part "small programs, natively and inside" bash tests/progs.sh
+for t in tests/real/*.sh tests/hostile/*.sh; do
+	[ -e "$t" ] && part "$t" bash "$t"
+done
+
+while read -r p f s; do
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done <"$RESULTS"
+if [ "$skipped" -gt 0 ]; then
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ "$failed" = 0 ]
