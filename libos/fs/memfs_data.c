@@ -9,6 +9,8 @@
  */
 #include "memfs.h"
 
+#include <libos/mm.h>
+
 #include <libos/heap.h>
 
 #include <linux/falloc.h>
@@ -274,6 +276,8 @@ int data_truncate(struct memnode *n, u64 size)
 		data_zero(n, size, PAGE_UP(old));
 	}
 	n->inode->size = size;
+	if (size < old && n->is_mapped)
+		mm_truncate_inode(n->inode, size);
 	data_account(n);
 	return 0;
 }
