@@ -194,6 +194,8 @@ static _Noreturn void picoprocess(struct monitor *m, struct sock_fprog *prog)
 	if (signals_set(h, &e) || move_vdso(&m->vdso, &e))
 		fail(BLY_FD_MONITOR, &e);
 	rseq_unregister();
+	/* It cannot ask for its own number behind the wall. */
+	((struct boot_info *)BOOT_INFO_ADDR)->first_pid = getpid();
 	if (wall_install(prog, &e))
 		fail(BLY_FD_MONITOR, &e);
 	arch_enter(h->start, BOOT_INFO_ADDR, BLY_BOOT_STACK_TOP);

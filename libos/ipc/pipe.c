@@ -516,6 +516,8 @@ static int pipe_files(struct file *out[2], u32 flags)
 		}
 		return -ENFILE;
 	}
+	p->inode = i; /* /proc/PID/fd/N opens it again, as a FIFO */
+	i->bound = p;
 	p->refs = 2;
 	p->readers = p->writers = p->reader_count = p->writer_count = 1;
 	out[0]->mode |= FMODE_STREAM;

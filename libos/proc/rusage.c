@@ -17,9 +17,12 @@ u64 task_cpu_ns(struct task *t)
 	s32 id = t->host.thread;
 	u64 ns = 0;
 
-	if (!id || host_clock_read(HOST_CLOCK_THREAD, id, &ns))
+	if (!id)
 		return 0;
-	return ns;
+	/* The host tells a thread's time only to its own process. */
+	if (host_clock_read(HOST_CLOCK_PROCESS, t->host.process, &ns))
+		return 0;
+	return ns / MAX(t->proc->thread_count, 1u);
 }
 
 /* Reads without a lock: task blocks are never unmapped, and a thread that
