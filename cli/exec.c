@@ -64,9 +64,12 @@ static int started_error(const struct exec *x, int code, const char *text,
 {
 	bool is_missing = code == ENOENT || code == ENOTDIR;
 
-	return err_set(e, is_missing ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN,
-		       "%s: %.300s", x->request.config.argv[0],
-		       *text ? text : strerror(code));
+	int status = is_missing ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+
+	if (*text) /* it names the program */
+		return err_set(e, status, "%.400s", text);
+	return err_set(e, status, "%.300s: %s", x->request.config.argv[0],
+		       strerror(code));
 }
 
 static int start(struct exec *x, struct err *e)

@@ -19,9 +19,11 @@
 #define NR_EXIT 60
 #define NR_EXIT_GROUP 231
 #define NR_SIGRETURN 15
+#define RESULT_COLUMN 40 /* as strace has it */
 
 static struct mutex trace_lock = MUTEX_INIT;
 static s32 trace_open_tid; /* whose line is open, or 0 */
+static size_t trace_open_size;
 static bool trace_is_many; /* there was a second thread: show numbers */
 
 void trace_put(struct trace_line *l, const char *fmt, ...)
@@ -145,13 +147,16 @@ void trace_enter(struct task *t, const struct sysargs *a, long nr)
 	mutex_lock(&trace_lock);
 	close_open_line();
 	write_all(l.text, l.size);
-	if (!is_last && nr != NR_SIGRETURN)
+	if (!is_last && nr != NR_SIGRETURN) {
 		trace_open_tid = t->tid;
+		trace_open_size = l.size;
+	}
 	mutex_unlock(&trace_lock);
 }
 
 static void put_result(struct trace_line *l, const char *name, long ret)
 {
+	trace_put(l, " = ");
 	if (ret < 0 && ret > -4096)
 		trace_put_error(l, -ret);
 	else if (ret > 0xffffffffl || !strncmp(name, "mmap", 5) ||
@@ -162,15 +167,9 @@ static void put_result(struct trace_line *l, const char *name, long ret)
 	trace_put(l, "\n");
 }
 
-static void put_padding(struct trace_line *l, size_t before)
-{
-	while (l->size + before < 40)
-		trace_put(l, " ");
-}
-
 void trace_exit(struct task *t, const struct sysargs *a, long nr, long ret)
 {
-	struct trace_line l = { 0 }, resumed = { 0 };
+	struct trace_line l = { 0 }, resumed = { 0 }, result = { 0 };
 	struct trace_call c = { t->trace_args, ret, true };
 	const char *formats, *name = call_name(nr, &formats);
 
@@ -180,20 +179,47 @@ void trace_exit(struct task *t, const struct sysargs *a, long nr, long ret)
 	trace_put(&resumed, "<... %s resumed>", name);
 	trace_put_args(&l, formats, &c, true);
 	trace_put(&l, ")");
-	put_padding(&l, strlen(name) + 16);
-	trace_put(&l, " = ");
-	put_result(&l, name, ret);
+	put_result(&result, name, ret);
 	mutex_lock(&trace_lock);
 	if (trace_open_tid != t->tid) {
 		close_open_line();
 		write_all(resumed.text, resumed.size);
+		trace_open_size = resumed.size;
 	}
 	trace_open_tid = 0;
+	while (trace_open_size + l.size < RESULT_COLUMN)
+		trace_put(&l, " ");
+	trace_put(&l, "%s", result.text);
 	write_all(l.text, l.size);
 	mutex_unlock(&trace_lock);
 }
 
 /* ---- signals and ends ----------------------------------------------------- */
+/* Codes above 0 have a meaning for each signal. */
+static void put_code(struct trace_line *l, int sig, int code)
+{
+	static const struct { int sig; const char *names[6]; } codes[] = {
+		{ SIGCHLD, { "CLD_EXITED", "CLD_KILLED", "CLD_DUMPED",
+			     "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED" } },
+		{ SIGSEGV, { "SEGV_MAPERR", "SEGV_ACCERR" } },
+		{ SIGBUS, { "BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR" } },
+		{ SIGFPE, { "FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV",
+			    "FPE_FLTOVF", "FPE_FLTUND", "FPE_FLTRES" } },
+		{ SIGILL, { "ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR",
+			    "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG" } },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		if (codes[i].sig == sig && code >= 1 && code <= 6 &&
+		    codes[i].names[code - 1]) {
+			trace_put(l, "%s", codes[i].names[code - 1]);
+			return;
+		}
+	}
+	trace_put_one(l, TRACE_SICODE, (u32)code);
+}
+
 void trace_signal(struct task *t, int sig, const siginfo_t *info)
 {
 	struct trace_line l = { 0 };
@@ -207,7 +233,7 @@ void trace_signal(struct task *t, int sig, const siginfo_t *info)
 	trace_put_signal(&l, (u64)sig);
 	if (info) {
 		trace_put(&l, ", si_code=");
-		trace_put_one(&l, TRACE_SICODE, (u32)info->si_code);
+		put_code(&l, sig, info->si_code);
 		if (info->si_code > 0 && (sig == SIGSEGV || sig == SIGBUS ||
 					  sig == SIGILL || sig == SIGFPE))
 			trace_put(&l, ", si_addr=%p", info->si_addr);
