@@ -178,11 +178,12 @@ static long range_do(struct file *in, u64 uin, struct file *out, u64 uout,
 		count = MIN(count, in->inode->size - from);
 	if (in->inode == out->inode && to + count > from && from + count > to)
 		return count ? -EINVAL : 0;
-	ret = copy_between(in, &from, out, &to, count);
+	/* only the file itself knows where a host stream's end is */
+	ret = copy_between(in, &from, out, uout ? &to : NULL, count);
 	if (ret <= 0)
 		return ret;
 	err = end_position(in, uin, from);
-	if (!err)
+	if (!err && uout)
 		err = end_position(out, uout, to);
 	return err ? err : ret;
 }
