@@ -215,7 +215,7 @@ static const struct {
 	{ "stat", NULL, op_stat, 400000 },
 	{ "pipe_pingpong", setup_pipe, op_pingpong, 40000 },
 	{ "socketpair_pingpong", setup_socketpair, op_pingpong, 40000 },
-	{ "fork_exit_wait", NULL, op_fork, 1000 },
+	{ "fork_exit_wait", NULL, op_fork, 5000 },
 	{ "fork_exec_wait", NULL, op_exec, 300 },
 	{ "pthread", NULL, op_pthread, 5000 },
 	{ "mmap_64k", NULL, op_mmap, 20000 },

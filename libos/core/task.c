@@ -232,9 +232,26 @@ static void adopt_host_thread(struct task *t)
 	__atomic_store_n(&t->host_alive, 1, __ATOMIC_SEQ_CST);
 }
 
+extern char libos_data_start[], libos_bss_end[];
+
+/* A new picoprocess has no page tables yet for what it shares: the pages that
+ * every system call touches come in one host call instead of a fault each. */
+static void warm_up(struct task *t)
+{
+	u64 start = PAGE_DOWN((u64)libos_data_start);
+	u64 top = PAGE_UP(t->kstack_top);
+
+	host_mem_advise((void *)start, PAGE_UP((u64)libos_bss_end) - start,
+			HOST_ADVISE_POPULATE);
+	host_mem_advise((void *)(top - 2 * PAGE_SIZE), 2 * PAGE_SIZE,
+			HOST_ADVISE_POPULATE);
+}
+
 void task_started(struct task *t)
 {
 	adopt_host_thread(t);
+	if (t->host.process == t->host.thread)
+		warm_up(t);
 	if (t->is_kthread) {
 		t->kthread_fn(t->kthread_arg);
 		task_leave(t);

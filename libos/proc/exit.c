@@ -8,6 +8,7 @@
  */
 #include "internal.h"
 
+#include <libos/ktime.h>
 #include <libos/exec.h>
 #include <libos/file.h>
 #include <libos/futex.h>
@@ -180,11 +181,21 @@ static void notify(struct proc *p)
 		proc_reap(p);
 }
 
+#define BRIEF_NS 10000000u
+
+/* The processor time of a process that ends.  The monitor has to be asked for
+ * it; one that lived for less than the tick of a host's clock is taken to
+ * have run all the time. */
+static u64 final_cpu_ns(struct proc *p)
+{
+	u64 lived = clock_boot_ns() - p->start_time_ns;
+
+	return lived < BRIEF_NS ? p->user_ns + lived : proc_cpu_ns(p);
+}
+
 static void proc_end(struct proc *p, struct task *t)
 {
-	u64 cpu = proc_cpu_ns(p);
-
-	p->user_ns = cpu;
+	p->user_ns = final_cpu_ns(p);
 	p->exit_uid = t->cred.uid;
 	release_objects(p);
 	if (p->sid == p->pid)
