@@ -223,6 +223,8 @@ static void explain(const struct run *run, struct err *e)
 {
 	const char *program = run->request.config.argv[0];
 
+	if (run->request.rootfs)
+		return;
 	if (e->status == STATUS_NOT_FOUND && strchr(program, '/') &&
 	    !access(program, F_OK) && strlen(e->text) < 300)
 		snprintf(e->text + strlen(e->text),

@@ -150,6 +150,15 @@ static void add_default(struct mount_list *l, const struct sandbox_config *c)
 	add_var(l);
 }
 
+/* A read-only root leaves the usual places for passing files writable, as
+ * podman does. */
+static void add_writable(struct mount_list *l)
+{
+	add(l, BOOT_MOUNT_TMPFS, "/tmp", 01777);
+	add(l, BOOT_MOUNT_TMPFS, "/run", 0755);
+	add(l, BOOT_MOUNT_TMPFS, "/var/tmp", 01777);
+}
+
 void view_build(struct request *r, struct mount_list *l)
 {
 	struct sandbox_mount *m;
@@ -164,6 +173,8 @@ void view_build(struct request *r, struct mount_list *l)
 		add_default(l, &r->config);
 	}
 	add_kernel_systems(l);
+	if (r->config.read_only)
+		add_writable(l);
 	for (size_t i = 0; i < r->user_mounts.count; i++)
 		*mount_add(l) = r->user_mounts.v[i];
 }
