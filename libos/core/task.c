@@ -48,7 +48,7 @@ struct task *task_find(s32 tid)
 
 	mutex_lock(&tid_lock);
 	list_for_each(t, tid_bucket(tid), in_tid_hash)
-		if (t->tid == tid) {
+		if (t->tid == tid && !t->is_exiting) {
 			found = t;
 			break;
 		}

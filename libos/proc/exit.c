@@ -232,7 +232,6 @@ static bool thread_end(struct proc *p, struct task *t, u32 code)
 	if (!last) {
 		list_remove(&t->in_proc);
 		p->thread_count--;
-		p->user_ns += t->is_vfork_child ? task_cpu_ns(t) : 0;
 		if (p->leader == t)
 			p->leader = NULL;
 	}

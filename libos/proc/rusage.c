@@ -38,8 +38,8 @@ u64 proc_cpu_ns(struct proc *p)
 		t = list_first(&p->threads, struct task, in_proc);
 	if (!t)
 		return p->user_ns;
-	if (t->is_vfork_child)
-		return p->user_ns + task_cpu_ns(t);
+	if (t->is_vfork_child) /* its time is counted with its parent's */
+		return p->user_ns;
 	host_clock_read(HOST_CLOCK_PROCESS, t->host.process, &ns);
 	return ns;
 }
