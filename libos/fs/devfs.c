@@ -141,8 +141,7 @@ static int chrdev_memory(u64 minor, struct file *f)
 	case 9: f->ops = &random_ops; break;
 	default: return -ENXIO;
 	}
-	f->mode |= FMODE_STREAM;
-	return 0;
+	return 0; /* no FMODE_STREAM: pread and pwrite work on these */
 }
 
 int chrdev_open(struct inode *ino, struct file *f)

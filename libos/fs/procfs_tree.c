@@ -10,6 +10,7 @@
 
 #include <libos/heap.h>
 
+#include <linux/magic.h>
 #include <linux/stat.h>
 
 #define FIRST_STATIC 2u
@@ -135,6 +136,35 @@ static bool ptree_revalidate(struct inode *dir, const char *name,
 		proc_put(child.proc);
 	return child.entry == n->entry && child.proc == n->proc &&
 	       child.tid == n->tid && child.number == n->number;
+}
+
+/* Nothing can be made in these trees; procfs says so like a failed lookup. */
+static struct inode *refuse(struct inode *dir, int error)
+{
+	return err_ptr(dir->super->magic == PROC_SUPER_MAGIC ? -ENOENT : error);
+}
+
+static struct inode *ptree_create(struct inode *dir, const char *name,
+				  u32 mode)
+{
+	return refuse(dir, -EACCES);
+}
+
+static struct inode *ptree_mkdir(struct inode *dir, const char *name, u32 mode)
+{
+	return refuse(dir, -EPERM);
+}
+
+static struct inode *ptree_mknod(struct inode *dir, const char *name, u32 mode,
+				 u64 rdev)
+{
+	return refuse(dir, -EPERM);
+}
+
+static struct inode *ptree_symlink(struct inode *dir, const char *name,
+				   const char *target)
+{
+	return refuse(dir, -EPERM);
 }
 
 static bool emit(struct dir_context *c, const char *name, u64 ino, u32 mode,
@@ -285,6 +315,8 @@ static int ptree_follow(struct inode *i, struct dentry **out)
 
 static const struct inode_ops ptree_dir_ops = {
 	.lookup = ptree_lookup, .revalidate = ptree_revalidate,
+	.create = ptree_create, .mkdir = ptree_mkdir, .mknod = ptree_mknod,
+	.symlink = ptree_symlink,
 	.refresh = ptree_refresh, .setattr = ptree_setattr,
 	.release = ptree_release,
 };
