@@ -147,22 +147,23 @@ int image_open(struct monitor *m, struct err *e)
 	return 0;
 }
 
+/* From the page cache itself: a buffer would stay in the monitor. */
 static int copy_range(int from, off_t from_at, int to, off_t to_at,
 		      size_t size)
 {
-	static char buf[65536];
+	off_t page = from_at & ~4095l;
+	size_t skip = (size_t)(from_at - page);
+	char *map;
+	ssize_t n;
 
-	while (size) {
-		size_t n = size < sizeof(buf) ? size : sizeof(buf);
-
-		if (pread(from, buf, n, from_at) != (ssize_t)n ||
-		    pwrite(to, buf, n, to_at) != (ssize_t)n)
-			return -1;
-		from_at += (off_t)n;
-		to_at += (off_t)n;
-		size -= n;
-	}
-	return 0;
+	if (!size)
+		return 0;
+	map = mmap(NULL, size + skip, PROT_READ, MAP_PRIVATE, from, page);
+	if (map == MAP_FAILED)
+		return -1;
+	n = pwrite(to, map + skip, size, to_at);
+	munmap(map, size + skip);
+	return n == (ssize_t)size ? 0 : -1;
 }
 
 int image_copy_data(struct monitor *m, struct err *e)
@@ -196,6 +197,9 @@ void vdso_find(struct mon_vdso *v)
 		unsigned long start, end;
 		bool is_code = strstr(line, "[vdso]");
 
+		if (strstr(line, "[heap]"))
+			(void)sscanf(line, "%lx-%lx", &v->brk_start,
+				     &v->brk_end);
 		if (!is_code && !strstr(line, "[vvar"))
 			continue;
 		if (sscanf(line, "%lx-%lx", &start, &end) != 2 ||

@@ -66,6 +66,7 @@ struct mon_vdso {
 	unsigned count;
 	struct { uint64_t start, size; } part[MON_VDSO_PARTS];
 	uint64_t low, code, code_size; /* of them all; of the vdso itself */
+	unsigned long brk_start, brk_end; /* the command's own memory */
 };
 
 struct mon_image {

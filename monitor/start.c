@@ -31,7 +31,7 @@
 #endif
 #define HEAP_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-/* One per process: the command starts one sandbox. */
+/* One per process: the command starts one sandbox, once. */
 static struct monitor the_monitor;
 
 static void monitor_init(struct monitor *m, const struct sandbox_config *c)
@@ -44,7 +44,7 @@ static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 			      &m->trace, &m->signals, &m->image.fd };
 	size_t i;
 
-	memset(m, 0, sizeof(*m));
+	/* Zero as it comes: clearing it would cost the monitor its pages. */
 	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
 		*none[i] = -1;
 	m->config = c;
@@ -201,6 +201,25 @@ static _Noreturn void monitor_fail(struct monitor *m, const struct err *e)
 	_exit(125);
 }
 
+/* What the command allocated is of no use any more: the monitor allocates
+ * nothing from here on.  In a static program the thread's own block lies at
+ * the start of the same memory and stays. */
+#define THREAD_BLOCK_MAX 8192u
+static void forget_command(struct monitor *m)
+{
+	unsigned long start = m->vdso.brk_start, end = m->vdso.brk_end;
+	unsigned long thread = (unsigned long)__builtin_thread_pointer();
+	unsigned i;
+
+	m->config = NULL;
+	for (i = 0; i < m->tree_count; i++)
+		m->trees[i].host = NULL;
+	if (thread >= start && thread < end)
+		start = (thread + THREAD_BLOCK_MAX) & ~4095ul;
+	if (start < end)
+		madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 static _Noreturn void monitor_main(struct monitor *m)
 {
 	struct timespec now;
@@ -223,6 +242,7 @@ static _Noreturn void monitor_main(struct monitor *m)
 	    namespaces_close_root(m, &e) || loader_start(m, &e))
 		monitor_fail(m, &e);
 	m->processes = 1;
+	forget_command(m);
 	if (close_others(m, false) || privileges_drop(&e) || lockdown(m, &e))
 		monitor_fail(m, &e);
 	monitor_run(m);
