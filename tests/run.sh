@@ -35,8 +35,9 @@ for t in tests/unit/*.mk; do
 	[ -e "$t" ] && one "$(basename "$t" .mk)" make -s -f "$t" B="$B" run
 done
 part "the command" bash tests/cli.sh
+part "the life of sandboxes" bash tests/lifecycle.sh
 part "small programs, natively and inside" bash tests/progs.sh
-for t in tests/real/*.sh tests/hostile/*.sh; do
+for t in tests/wall/*.sh tests/hostile/*.sh tests/real/*.sh; do
 	[ -e "$t" ] && part "$t" bash "$t"
 done
 

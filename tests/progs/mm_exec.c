@@ -293,6 +293,8 @@ static void signals_reset(void)
 {
 	sigset_t set;
 
+	for (int sig = 1; sig < 32; sig++) /* whatever we were started with */
+		signal(sig, SIG_DFL);
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, exit);
 	sigemptyset(&set);
