@@ -388,11 +388,13 @@ int host_report(enum host_report_kind kind, uint32_t token, int32_t status,
 
 _Noreturn void host_exit(int32_t status)
 {
+	static uint32_t never;
 	struct mon_exit q = { .status = status };
 	struct call c = CALL(MON_EXIT, q);
 
 	call_send(&c, 0);
-	/* The monitor's end takes this process with it. */
+	/* The monitor's end takes this process with it.  Not a wait that an
+	 * interrupt ends: this thread has been told to leave long ago. */
 	for (;;)
-		raw_ppoll(NULL, 0, NULL, NULL, 0);
+		host_sync_wait(&never, 0, HOST_FOREVER);
 }
