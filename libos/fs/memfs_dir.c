@@ -52,7 +52,7 @@ static bool emit_lower(struct dentry *dir, const struct lower_list *l,
 						     dentry_hash_name(name, n));
 
 		if (d && d->inode) {
-			if (!emit_dentry(c, d, next))
+			if (!d->lower_unknown && !emit_dentry(c, d, next))
 				return false;
 		} else if (!d && !c->emit(c, name, n, e->ino, e->type, next)) {
 			return false;
@@ -69,7 +69,8 @@ static void emit_upper(struct dentry *dir, struct dir_context *c)
 	list_for_each(d, &dir->children, in_parent) {
 		u64 next = d->pos + 1;
 
-		if (d->pos < c->pos || !d->inode || d->in_lower)
+		if (d->pos < c->pos || !d->inode ||
+		    (d->in_lower && !d->lower_unknown))
 			continue;
 		if (!emit_dentry(c, d, next))
 			return;

@@ -23,6 +23,36 @@ struct dentry *super_root(struct super *s)
 }
 
 /* ---- making places ------------------------------------------------------------------ */
+/* What will lie at path hides whatever a lower tree has there: say that there
+ * is nothing, so that the host need not be asked about each. */
+static void forestall(const char *path)
+{
+	char parent[PATH_MAX_LEN];
+	const char *name = strrchr(path, '/') + 1;
+	size_t n = strlen(name);
+	struct dentry *dir, *d;
+	struct lookup l;
+
+	memcpy(parent, path, (size_t)(name - path));
+	parent[name - path] = 0;
+	if (!n || namei(AT_FDCWD, parent, LOOKUP_NEGATIVE, &l))
+		return;
+	dir = l.dentry;
+	if (dir->inode && inode_is_memfs(dir->inode) &&
+	    (dir->inode->flags & INODE_LOWER)) {
+		mutex_lock(&dir->inode->lock);
+		dcache_lock();
+		d = dcache_find(dir, name, n, dentry_hash_name(name, n));
+		dcache_unlock();
+		if (!d && (d = dentry_add(dir, name, n, NULL, 0))) {
+			d->in_lower = d->lower_unknown = true;
+			dentry_put(d);
+		}
+		mutex_unlock(&dir->inode->lock);
+	}
+	dentry_put(dir);
+}
+
 /* The dentry at path, its parents made as needed; negative if new. */
 static int place_find(const char *path, struct dentry **out)
 {
@@ -58,8 +88,10 @@ static int place_make(const char *path, u32 mode, const char *target,
 		      struct dentry **out)
 {
 	struct dentry *d;
-	int err = place_find(path, &d);
+	int err;
 
+	forestall(path);
+	err = place_find(path, &d);
 	if (!err && d->inode && !S_ISDIR(mode)) {
 		dentry_put(d);
 		err = vfs_unlink(AT_FDCWD, path, false);

@@ -129,6 +129,7 @@ struct dentry {
 	bool unlinked;            /* no longer (or not yet) a name */
 	bool pinned;              /* holds a reference on itself */
 	bool in_lower;            /* memfs: the lower directory has this name */
+	bool lower_unknown;       /* in_lower is only supposed: nobody asked */
 	u16 name_size;            /* without the NUL */
 	u32 hash;
 	char *name;               /* short_name or kmalloc'd */
