@@ -232,7 +232,7 @@ static void notify_removed(struct dentry *dir, struct dentry *d, bool rmdir)
 		fsnotify(d->inode, d->inode->nlink ? IN_ATTRIB :
 			 IN_ATTRIB | IN_DELETE_SELF, NULL, 0);
 	else
-		fsnotify(d->inode, IN_DELETE_SELF | IN_ISDIR, NULL, 0);
+		fsnotify(d->inode, IN_DELETE_SELF, NULL, 0);
 	fsnotify(dir->inode, IN_DELETE | (rmdir ? IN_ISDIR : 0), d->name, 0);
 }
 
@@ -418,7 +418,7 @@ static void notify_rename(struct rename *r, const char *old_name)
 
 	fsnotify(r->from_dir->inode, IN_MOVED_FROM | dir, old_name, cookie);
 	fsnotify(r->to_dir->inode, IN_MOVED_TO | dir, r->from->name, cookie);
-	fsnotify(r->from->inode, IN_MOVE_SELF | dir, NULL, 0);
+	fsnotify(r->from->inode, IN_MOVE_SELF, NULL, 0);
 	if (!r->exchange && r->to->inode)
 		fsnotify(r->to->inode, r->to->inode->nlink ? IN_ATTRIB :
 			 IN_ATTRIB | IN_DELETE_SELF, NULL, 0);
