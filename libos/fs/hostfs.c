@@ -97,6 +97,7 @@ static struct inode *node_new(struct super *s, const struct host_stat *st)
 	n->tree = hostfs_tree(s);
 	n->host_ino = st->ino;
 	n->host_dev = st->dev;
+	n->created = HOST_NO_HANDLE;
 	i->priv = n;
 	i->ops = &hostfs_inode_ops;
 	i->fops = S_ISDIR(i->mode) ? &hostfs_dir_ops : &hostfs_file_ops;
@@ -166,6 +167,8 @@ static void hostfs_release(struct inode *i)
 	if (*p)
 		*p = n->next;
 	mutex_unlock(&table_lock);
+	if (n->created != HOST_NO_HANDLE)
+		host_stream_close(n->created);
 	kfree(n->path);
 	kfree(n->link);
 	kfree(n);
@@ -291,6 +294,35 @@ static struct inode *inode_of_new(struct inode *dir, const char *path,
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
+/* A new file may be opened for writing by its maker whatever its mode is, so
+ * the open takes over the handle that made it. */
+static void keep_created(struct inode *i, host_handle h)
+{
+	struct hostnode *n = i->priv;
+	host_handle old;
+
+	mutex_lock(&table_lock);
+	old = n->created;
+	n->created = h;
+	mutex_unlock(&table_lock);
+	if (old != HOST_NO_HANDLE)
+		host_stream_close(old);
+}
+
+host_handle hostfs_take_created(struct inode *i)
+{
+	struct hostnode *n = i->priv;
+	host_handle h;
+
+	if (LIKELY(n->created == HOST_NO_HANDLE))
+		return HOST_NO_HANDLE;
+	mutex_lock(&table_lock);
+	h = n->created;
+	n->created = HOST_NO_HANDLE;
+	mutex_unlock(&table_lock);
+	return h;
+}
+
 static struct inode *hostfs_create(struct inode *dir, const char *name,
 				   u32 mode)
 {
@@ -312,8 +344,12 @@ static struct inode *hostfs_create(struct inode *dir, const char *name,
 	if (h < 0)
 		return err_ptr(h);
 	i = hostfs_inode(dir->super, &st, path, NULL);
-	host_stream_close(h);
-	return i ? i : err_ptr(-ENOMEM);
+	if (!i) {
+		host_stream_close(h);
+		return err_ptr(-ENOMEM);
+	}
+	keep_created(i, h);
+	return i;
 }
 
 static struct inode *make(struct inode *dir, const char *name,
@@ -385,8 +421,30 @@ static int hostfs_rmdir(struct inode *dir, const char *name, struct inode *i)
 	return remove(dir, name, i, true);
 }
 
-/* Inodes in use below a renamed directory learn their new path when they are
- * walked to again. */
+/* table_lock held: what is below `from` is below `to` now. */
+static void move_below(const struct super *s, const char *from, const char *to)
+{
+	size_t n = strlen(from), size;
+	struct hostnode *h;
+	char *path;
+	u32 k;
+
+	for (k = 0; k < TABLE_SIZE; k++) {
+		for (h = table[k]; h; h = h->next) {
+			if (h->inode->super != s || strncmp(h->path, from, n) ||
+			    h->path[n] != '/')
+				continue;
+			size = strlen(to) + strlen(h->path + n) + 1;
+			path = kmalloc(size);
+			if (!path)
+				continue; /* found again at its next walk */
+			snprintf(path, size, "%s%s", to, h->path + n);
+			kfree(h->path);
+			h->path = path;
+		}
+	}
+}
+
 static int hostfs_rename(struct inode *from_dir, const char *from,
 			 struct inode *i, struct inode *to_dir, const char *to,
 			 struct inode *victim, u32 flags)
@@ -405,6 +463,8 @@ static int hostfs_rename(struct inode *from_dir, const char *from,
 	if (!err) {
 		mutex_lock(&table_lock);
 		node_set_path(i, b, NULL);
+		if (S_ISDIR(i->mode) && !(flags & RENAME_EXCHANGE))
+			move_below(from_dir->super, a, b);
 		if (victim && (flags & RENAME_EXCHANGE))
 			node_set_path(victim, a, NULL);
 		else if (victim && victim->nlink)

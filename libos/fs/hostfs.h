@@ -15,6 +15,7 @@ struct hostnode {
 	char *path;              /* below the tree, as last walked to */
 	char *link;              /* of a symbolic link */
 	u64 known_ns;            /* when the host last described it */
+	host_handle created;     /* of create, for the open that follows */
 };
 static inline u32 hostfs_tree(const struct super *s)
 {
@@ -24,6 +25,7 @@ extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
 struct inode *hostfs_inode(struct super *s, const struct host_stat *st,
 			   const char *path, const char *link);
 void hostfs_fill(struct inode *i, const struct host_stat *st);
+host_handle hostfs_take_created(struct inode *i);
 int hostfs_child_path(const struct inode *dir, const char *name, char *path);
 int hostfs_open(struct inode *i, struct file *f);
 int hostfs_setattr(struct inode *i, const struct iattr *a);

@@ -88,29 +88,37 @@ int hostfs_setattr(struct inode *i, const struct iattr *a)
 }
 
 /* ---- files --------------------------------------------------------------------------------- */
-int hostfs_open(struct inode *i, struct file *f)
+static host_handle open_handle(struct inode *i, const struct file *f)
 {
 	const struct hostnode *n = i->priv;
 	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
 			       .path = n->path };
+	host_handle h = hostfs_take_created(i);
+
+	if (h != HOST_NO_HANDLE)
+		return h;
+	if (f->mode & FMODE_READ)
+		o.flags |= HOST_OPEN_READ;
+	if (f->mode & FMODE_WRITE)
+		o.flags |= HOST_OPEN_WRITE | HOST_OPEN_READ;
+	h = host_stream_open(&o);
+	/* readable is wanted for mappings, but not insisted on */
+	if (h == -EACCES && !(f->mode & FMODE_READ)) {
+		o.flags = HOST_OPEN_WRITE;
+		h = host_stream_open(&o);
+	}
+	return h;
+}
+
+int hostfs_open(struct inode *i, struct file *f)
+{
+	host_handle h;
 
 	if (S_ISREG(i->mode)) {
-		if (f->mode & FMODE_READ)
-			o.flags |= HOST_OPEN_READ;
-		if (f->mode & FMODE_WRITE)
-			o.flags |= HOST_OPEN_WRITE | HOST_OPEN_READ;
-		f->handle = host_stream_open(&o);
-		/* readable is wanted for mappings, but not insisted on */
-		if (f->handle == -EACCES && !(f->mode & FMODE_READ)) {
-			o.flags = HOST_OPEN_WRITE;
-			f->handle = host_stream_open(&o);
-		}
-		if (f->handle < 0) {
-			int err = f->handle;
-
-			f->handle = HOST_NO_HANDLE;
-			return err;
-		}
+		h = open_handle(i, f);
+		if (h < 0)
+			return h;
+		f->handle = h;
 	} else if (!S_ISDIR(i->mode)) {
 		return -ENXIO;
 	}
