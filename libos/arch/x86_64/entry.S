@@ -44,6 +44,7 @@ syscall_entry:
 	movq	%r13, %gs:REG_R13
 	movq	%r14, %gs:REG_R14
 	movq	%r15, %gs:REG_R15
+	incq	%gs:TASK_ENTRIES
 	cld
 	movq	%gs:TASK_SELF, %rdi
 	call	syscall_dispatch

@@ -7,7 +7,7 @@
 
 #define TASK_SELF 0
 #define TASK_KSTACK 8
-#define TASK_SCRATCH 16
+#define TASK_ENTRIES 16
 #define TASK_WORK 48
 #define TASK_REGS 56
 #define REG_RDI (TASK_REGS + 0)

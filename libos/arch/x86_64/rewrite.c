@@ -24,10 +24,15 @@
  * for the whole sandbox: trampolines lie at the same distance from a file's
  * text wherever it is mapped.  A page is never changed once it is mapped: a
  * new site means a new version of the page, put over the old in one step, so
- * that no thread ever runs through half an instruction.  Only a thread that
- * trapped at a shape 2 site would come back into the middle of its window: so
- * such a window appears only in a process with a single thread, which then
- * goes on in the trampoline, or when text is mapped for the first time.
+ * that no thread ever runs through half an instruction.
+ *
+ * A thread that trapped at a shape 2 site comes back into what would be the
+ * middle of its window.  So each trap is noted in its task, under
+ * rewrite_lock, before the site is looked at (task_arch.trap_rip, with the
+ * count of its entries: a later entry shows that it has moved on), and a
+ * window appears only while no other thread can be in it.  Whoever comes back
+ * after it has appeared (the trapping thread itself, a signal frame) is led
+ * to the trampoline instead: rewrite_fix_rip().
  */
 #include "rewrite.h"
 
@@ -72,7 +77,8 @@ struct text_file {
 	struct text_page *pages;
 };
 
-static struct mutex rewrite_lock; /* guards all; after mm->map_lock */
+/* Guards all here and task_arch.trap_*; after mm->map_lock. */
+static struct mutex rewrite_lock;
 static struct text_file *files[HASH_SIZE];
 
 extern char syscall_entry[];
@@ -201,6 +207,17 @@ static u64 trampoline_add(struct text_file *f, u64 base, s32 nr,
 
 /* ---- which windows are safe ---------------------------------------------------- */
 
+/* Length of opcode, modrm and displacement with a base register, which is not
+ * the instruction pointer; 0: something else. */
+static size_t based_operand(const u8 *modrm)
+{
+	unsigned mod = modrm[0] >> 6, rm = modrm[0] & 7;
+
+	if (mod != 1 && mod != 2)
+		return 0;
+	return 2 + (rm == 4) + (mod == 1 ? 1 : 4);
+}
+
 /* Length of an instruction that means the same anywhere; 0: not known. */
 static size_t simple_insn(const u8 *b, bool *ends)
 {
@@ -222,6 +239,8 @@ static size_t simple_insn(const u8 *b, bool *ends)
 		return rex + 2; /* mov, test, xor, not/neg between registers */
 	if (o[0] == 0x83 && regs)
 		return rex + 3; /* cmp, add... $imm8 */
+	if (o[0] == 0x89 || o[0] == 0x8b)
+		return based_operand(o + 1) ? rex + based_operand(o + 1) : 0;
 	return 0;
 }
 
@@ -367,14 +386,31 @@ static void page_show(const struct text_page *p, const struct vma *v)
 		       NULL);
 }
 
+/* May a thread of m other than t be on its way back to address rip? */
+static bool others_at(struct task *t, u64 rip)
+{
+	struct task *o;
+	bool found = false;
+
+	mutex_lock(&t->proc->sighand->lock);
+	list_for_each(o, &t->proc->threads, in_proc)
+		if (o != t && o->arch.trap_rip == rip &&
+		    o->arch.trap_entry == o->entries)
+			found = true;
+	mutex_unlock(&t->proc->sighand->lock);
+	return found;
+}
+
 /* Would showing p here change a window that a thread may be in? */
-static bool page_is_safe(const struct text_page *p, const struct vma *v)
+static bool page_is_safe(struct task *t, const struct text_page *p,
+			 const struct vma *v)
 {
 	u64 at = base_of(v) + p->offset;
 	u8 now;
 
 	for (u32 i = 0; i < p->moved_count; i++)
-		if (copy_from_user(&now, at + p->moved[i], 1) || now != 0xe9)
+		if (copy_from_user(&now, at + p->moved[i], 1) ||
+		    (now != 0xe9 && others_at(t, at + p->moved[i] + 2)))
 			return false;
 	return true;
 }
@@ -404,40 +440,78 @@ static bool page_update(struct text_file *f, struct text_page **pp,
 	return true;
 }
 
-/* The thread comes back to the trampoline, not into the window. */
-static void leave_window(struct task *t, const struct text_page *p,
-			 const struct window *w)
-{
-	s32 rel;
-
-	if (!w->moved_size)
-		return;
-	memcpy(&rel, p->page + (w->start & ~PAGE_MASK) + 1, 4);
-	t->regs.rip = w->start + 5 + (u64)(s64)rel + CONTINUE_OFFSET;
-}
-
 static void rewrite_window(struct task *t, const struct vma *v,
 			   const struct window *w)
 {
 	struct mm *m = t->proc->mm;
 	struct text_file *f = file_find(v->file->inode);
 	struct text_page *p;
-	bool alone = t->proc->thread_count == 1 && m->ref.count == 1;
+	bool shares = m->ref.count != 1; /* a vfork: leave all as it is */
 
-	if (w->moved_size && !alone)
+	if (shares || (w->moved_size && others_at(t, w->start + 2)))
 		return;
 	if (!f)
 		f = file_add(m, v);
 	if (!f || !trampolines_map(m, f, base_of(v)))
 		return;
 	p = page_find(f, PAGE_DOWN(w->start) - base_of(v));
-	if (p && !alone && !page_is_safe(p, v))
+	if (p && !page_is_safe(t, p, v))
 		return;
 	if (!page_has_jump(p, w->start & ~PAGE_MASK) &&
 	    !page_update(f, &p, v, w))
 		return;
 	page_show(p, v);
-	leave_window(t, p, w);
+}
+
+/* Is a window of ours at start, and where does its trampoline go on? */
+static u64 continuation(struct mm *m, u64 start)
+{
+	struct text_file *f;
+	struct text_page *p = NULL;
+	struct vma *v, copy;
+	u64 to = 0;
+	s32 rel;
+
+	mutex_lock(&m->lock);
+	v = vma_find(m, start);
+	if (v)
+		copy = *v;
+	mutex_unlock(&m->lock);
+	if (!v || !copy.file)
+		return 0;
+	f = file_find(copy.file->inode);
+	if (f)
+		p = page_find(f, PAGE_DOWN(start) - base_of(&copy));
+	for (u32 i = 0; p && i < p->moved_count; i++)
+		if (p->moved[i] == (start & ~PAGE_MASK)) {
+			memcpy(&rel, p->page + p->moved[i] + 1, 4);
+			to = start + 5 + (u64)(s64)rel + CONTINUE_OFFSET;
+		}
+	return to;
+}
+
+/* rewrite_lock is held. */
+static void fix_rip(struct task *t)
+{
+	u64 to;
+	u8 now;
+
+	if (copy_from_user(&now, t->regs.rip - 2, 1) || now != 0xe9)
+		return;
+	to = continuation(t->proc->mm, t->regs.rip - 2);
+	if (to)
+		t->regs.rip = to;
+}
+
+void rewrite_fix_rip(struct task *t)
+{
+	u8 now;
+
+	if (copy_from_user(&now, t->regs.rip - 2, 1) || now != 0xe9)
+		return;
+	mutex_lock(&rewrite_lock);
+	fix_rip(t);
+	mutex_unlock(&rewrite_lock);
 }
 
 static bool may_rewrite(const struct vma *v)
@@ -447,30 +521,39 @@ static bool may_rewrite(const struct vma *v)
 	       !(v->flags & (VMA_SHARED | VMA_WAS_WRITABLE));
 }
 
-void rewrite_site(struct task *t)
+static void rewrite_try(struct task *t, struct mm *m, u64 site)
 {
-	struct mm *m = t->proc->mm;
-	u64 site = t->regs.rip - 2, nr = t->regs.orig_rax;
 	struct window w;
 	struct vma *v, copy;
 	bool ok;
 
-	if (nr == NR_RT_SIGRETURN || nr == NR_RESTART || t->arch.gs_in_use ||
-	    !mutex_trylock(&m->map_lock))
-		return;
 	mutex_lock(&m->lock);
 	v = vma_find(m, site);
 	ok = may_rewrite(v);
 	if (ok)
 		copy = *v;
 	mutex_unlock(&m->lock);
-	if (ok && find_window(&copy, site, nr, &w) &&
-	    PAGE_DOWN(w.start) == PAGE_DOWN(w.start + w.size - 1)) {
-		mutex_lock(&rewrite_lock);
+	if (ok && find_window(&copy, site, t->regs.orig_rax, &w) &&
+	    PAGE_DOWN(w.start) == PAGE_DOWN(w.start + w.size - 1))
 		rewrite_window(t, &copy, &w);
-		mutex_unlock(&rewrite_lock);
-	}
-	mutex_unlock(&m->map_lock);
+}
+
+void rewrite_site(struct task *t)
+{
+	struct mm *m = t->proc->mm;
+	u64 site = t->regs.rip - 2, nr = t->regs.orig_rax;
+	bool may_map = nr != NR_RT_SIGRETURN && nr != NR_RESTART &&
+		       !t->arch.gs_in_use && mutex_trylock(&m->map_lock);
+
+	mutex_lock(&rewrite_lock);
+	t->arch.trap_rip = t->regs.rip;
+	t->arch.trap_entry = t->entries;
+	if (may_map)
+		rewrite_try(t, m, site);
+	fix_rip(t);
+	mutex_unlock(&rewrite_lock);
+	if (may_map)
+		mutex_unlock(&m->map_lock);
 }
 
 void rewrite_text_mapped(struct mm *m, struct vma *v)

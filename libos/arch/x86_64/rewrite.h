@@ -10,4 +10,8 @@ struct task;
  * Replace it if that is safe, so that it does not trap again. */
 void rewrite_site(struct task *t);
 
+/* t is about to go on at t->regs.rip, which may lie in a window that has been
+ * rewritten since (a signal frame's return). */
+void rewrite_fix_rip(struct task *t);
+
 #endif

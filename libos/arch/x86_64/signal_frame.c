@@ -10,6 +10,7 @@
 #include <libos/uaccess.h>
 
 #include "context.h"
+#include "rewrite.h"
 
 #define SS_DISABLE 2
 
@@ -200,6 +201,7 @@ int arch_signal_return(struct task *t, u64 *mask)
 	t->altstack.flags = (u32)uc.ss_flags;
 	if (uc.ss_flags & SS_DISABLE)
 		t->altstack.size = 0;
+	rewrite_fix_rip(t);
 	*mask = uc.sigmask;
 	task_set_work(t, WORK_FULL);
 	return 0;

@@ -79,6 +79,8 @@ void arch_copy_thread(struct task *child, const struct task *parent,
 	child->regs = parent->regs;
 	child->regs.rax = 0;
 	child->regs.orig_rax = (u64)-1;
+	child->arch.trap_rip = child->regs.rip; /* it may be a trap's */
+	child->arch.trap_entry = child->entries = 0;
 	if (stack)
 		child->regs.rsp = stack;
 	child->arch.fs_base = set_tls ? tls : arch_get_fs();

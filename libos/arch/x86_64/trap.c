@@ -20,6 +20,7 @@
 
 _Static_assert(offsetof(struct task, kstack_top) == TASK_KSTACK, "offset");
 _Static_assert(offsetof(struct task, work) == TASK_WORK, "offset");
+_Static_assert(offsetof(struct task, entries) == TASK_ENTRIES, "offset");
 _Static_assert(offsetof(struct task, regs) == TASK_REGS, "offset");
 _Static_assert(offsetof(struct task, regs.rflags) == REG_RFLAGS, "offset");
 _Static_assert(offsetof(struct task, arch.guest_gs) == TASK_GUEST_GS, "o");
@@ -102,6 +103,7 @@ kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 		      (long)uc->rip);
 	save_regs(t, uc, old_gs);
 	t->regs.orig_rax = uc->rax;
+	t->entries++;
 	return trap_kernel;
 }
 

@@ -26,6 +26,8 @@ struct task_arch {
 	/* of the last fault, for the signal frame */
 	u64 fault_address, fault_number, fault_error;
 	s32 fault_signal, fault_code;
+	/* the last system call that trapped: rewrite.c's lock */
+	u64 trap_rip, trap_entry;
 };
 
 static inline void arch_relax(void) { __asm__ volatile("pause"); }

@@ -61,7 +61,8 @@ struct task {
 	/* --- used from assembly: offsets in arch/.../offsets.h --- */
 	struct task *self;
 	u64 kstack_top;
-	u64 scratch[4];      /* entry code */
+	u64 entries;         /* how often it has come in by a jump or a trap */
+	u64 scratch[3];
 	u32 work;            /* WORK_*, set by others with atomic or */
 	u32 in_guest_fs;     /* unused padding kept for offsets */
 	struct regs regs;    /* the guest's registers while inside */
