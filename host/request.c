@@ -18,6 +18,7 @@
 
 #define CMSG_SPACE_ONE 24 /* a header and one descriptor, padded */
 #define CMSG_SIZE_ONE 20
+#define LOOKS 40 /* for an answer, before sleeping */
 
 struct call {
 	u32 op;
@@ -109,11 +110,16 @@ static int call_receive(struct call *c)
 	struct raw_msghdr m = { .iov = iov, .iov_count = 2 };
 	int64_t r;
 
-	do {
+	/* The monitor answers within microseconds when it is awake: sleeping
+	 * and being woken would cost more than looking a few times. */
+	for (int tries = 0;; tries++) {
 		m.control = control;
 		m.control_size = sizeof(control);
-		r = raw_recvmsg(BLY_FD_MONITOR, &m, 0);
-	} while (r == -HOST_EINTR);
+		r = raw_recvmsg(BLY_FD_MONITOR, &m,
+				tries < LOOKS ? RAW_MSG_DONTWAIT : 0);
+		if (r != -HOST_EINTR && r != -HOST_EAGAIN)
+			break;
+	}
 	if (r < 0)
 		return (int)r;
 	if (r < (int64_t)sizeof(c->reply))

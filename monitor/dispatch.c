@@ -164,11 +164,11 @@ static bool dispatch_one(struct monitor *m)
 	return true;
 }
 
-void dispatch_read(struct monitor *m)
+bool dispatch_read(struct monitor *m)
 {
 	int i;
 
-	/* Not for ever: commands and deaths have their turn. */
 	for (i = 0; i < 16 && dispatch_one(m); i++)
 		;
+	return i > 0;
 }

@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define POLL_MAX (4 + MON_CLIENTS + 2 * MON_RELAYS)
@@ -109,9 +110,32 @@ static void waits_add(struct waits *w, int fd,
 	w->count++;
 }
 
+/* A request seldom comes alone (program start, directory walks), and waking
+ * from a sleep costs several times what answering does: look again for a
+ * moment before sleeping. */
+#define LINGER_NS 30000
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 static void request_ready(struct monitor *m, unsigned index)
 {
-	dispatch_read(m);
+	uint64_t until = now_ns() + LINGER_NS;
+	unsigned rounds = 0;
+
+	/* Not for ever: commands and deaths have their turn. */
+	while (m->request >= 0 && rounds < 32) {
+		if (dispatch_read(m)) {
+			until = now_ns() + LINGER_NS;
+			rounds++;
+		} else if (now_ns() >= until) {
+			break;
+		}
+	}
 }
 
 static void signal_ready(struct monitor *m, unsigned index)

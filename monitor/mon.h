@@ -177,7 +177,7 @@ struct mon_call {
 	bool no_reply;
 	uint8_t *payload;       /* MON_REPLY_MAX bytes */
 };
-void dispatch_read(struct monitor *m);
+bool dispatch_read(struct monitor *m); /* true: something was answered */
 /* For tests: answer one record. Returns false if it was malformed. */
 bool dispatch_record(struct mon_call *c, const void *record, size_t size);
 /* Log a refusal and return -error. */
