@@ -101,13 +101,17 @@ static long poll_scan(struct poll_entry *e, u32 n, struct poll_table *pt,
 	return ready;
 }
 
+static host_handle poll_entry_handle(const struct poll_entry *e)
+{
+	return e->file && !e->mute ? poll_handle_of(e->file) : HOST_NO_HANDLE;
+}
+
 static u32 poll_fill_host(struct poll_entry *e, u32 n, struct host_pollfd *fds)
 {
 	u32 k = 0;
 
 	for (u32 i = 0; i < n; i++) {
-		host_handle h = e[i].file ? poll_handle_of(e[i].file)
-					  : HOST_NO_HANDLE;
+		host_handle h = poll_entry_handle(&e[i]);
 
 		if (h == HOST_NO_HANDLE)
 			continue;
@@ -127,12 +131,13 @@ static long poll_take_host(struct poll_entry *e, u32 n,
 	u32 k = 0;
 
 	for (u32 i = 0; i < n; i++) {
-		host_handle h = e[i].file ? poll_handle_of(e[i].file)
-					  : HOST_NO_HANDLE;
+		host_handle h = poll_entry_handle(&e[i]);
 
-		if (h != HOST_NO_HANDLE && k < count && fds[k].h == h)
+		if (h != HOST_NO_HANDLE && k < count && fds[k].h == h) {
 			e[i].revents |= e[i].events &
-				poll_from_host((u16)fds[k++].revents);
+				poll_from_host((u16)fds[k].revents);
+			e[i].mute = fds[k++].revents && !e[i].revents;
+		}
 		ready += e[i].revents != 0;
 	}
 	return ready;
@@ -219,6 +224,8 @@ long poll_entries(struct poll_entry *e, u32 n, u64 deadline_ns)
 	p.failed = false;
 	p.task = current();
 	p.table.add = poll_wait_add;
+	for (u32 i = 0; i < n; i++)
+		e[i].mute = false;
 	ready = poll_scan(e, n, NULL, &handles);
 	if (ready || !deadline_ns) {
 		if (handles)
@@ -232,7 +239,7 @@ long poll_entries(struct poll_entry *e, u32 n, u64 deadline_ns)
 
 u32 file_poll_now(struct file *f)
 {
-	struct poll_entry e = { f, ~0u, 0 };
+	struct poll_entry e = { .file = f, .events = ~0u };
 
 	poll_entries(&e, 1, 0);
 	return e.revents;

@@ -15,6 +15,8 @@ struct poll_entry {
 	struct file *file; /* a reference, or NULL: not asked */
 	u32 events;        /* wanted */
 	u32 revents;
+	bool mute;         /* the host reports of it, unasked, what is not
+			    * wanted (a hang-up): not asked in this call */
 };
 
 /* Wait until an entry has revents.  Their number, 0 at the deadline (a
