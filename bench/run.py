@@ -210,9 +210,11 @@ class Bench:
 
         def inside():
             port = self.next_port()
-            conf("inside.conf", 80, "/bench")
+            conf("inside.conf", 80, "/srv")
+            # as natively: a document root of its own file system
             return self.served(self.inside(
-                ["nginx", "-c", "/bench/inside.conf"],
+                ["sh", "-c", "cp -r /bench/www /srv/www; "
+                 "exec nginx -c /bench/inside.conf"],
                 "-p", f"127.0.0.1:{port}:80"), port, load)
 
         self.pair("nginx_requests", native, inside, 0.9, "rate", "req/s")

@@ -244,17 +244,20 @@ static size_t simple_insn(const u8 *b, bool *ends)
 	return 0;
 }
 
-/* Bytes after the syscall that move to the trampoline; 0: not possible. */
-static size_t moved_bytes(const u8 *after, size_t avail)
+/* Bytes after the syscall that move to the trampoline; 0: not possible.
+ * *starts: bit k is set if an instruction starts k bytes behind the site. */
+static size_t moved_bytes(const u8 *after, size_t avail, u32 *starts)
 {
 	size_t n = 0;
 	bool ends;
 
+	*starts = 0;
 	while (n < 3) {
 		size_t len = simple_insn(after + n, &ends);
 
 		if (!len || n + len + 8 > avail)
 			return 0;
+		*starts |= 1u << (n + 2);
 		n += len;
 		if (ends)
 			return n + 2 >= 5 ? n : 0;
@@ -262,14 +265,15 @@ static size_t moved_bytes(const u8 *after, size_t avail)
 	return n;
 }
 
-static bool aims_at(u64 target, u64 lo, u64 hi)
+static bool aims_at(u64 target, u64 site, u32 starts)
 {
-	return target > lo && target < hi;
+	return target - site < 32 && (starts >> (target - site) & 1);
 }
 
-/* Could any branch in b[0..n) (at address at) aim inside (lo, hi)?  Every
- * byte position is taken for an instruction, so this errs to the safe side. */
-static bool branch_into(const u8 *b, size_t n, u64 at, u64 lo, u64 hi)
+/* Could any branch in b[0..n) (at address at) aim at an instruction that
+ * would move?  Every byte position is taken for an instruction, so this errs
+ * to the safe side. */
+static bool branch_into(const u8 *b, size_t n, u64 at, u64 site, u32 starts)
 {
 	for (size_t i = 0; i + 6 <= n; i++) {
 		u64 here = at + i;
@@ -277,22 +281,23 @@ static bool branch_into(const u8 *b, size_t n, u64 at, u64 lo, u64 hi)
 
 		if ((b[i] & 0xf0) == 0x70 || b[i] == 0xeb ||
 		    (b[i] & 0xfc) == 0xe0) {
-			if (aims_at(here + 2 + (u64)(s64)(s8)b[i + 1], lo, hi))
+			if (aims_at(here + 2 + (u64)(s64)(s8)b[i + 1], site,
+				    starts))
 				return true;
 		} else if (b[i] == 0xe9 || b[i] == 0xe8) {
 			memcpy(&rel, b + i + 1, 4);
-			if (aims_at(here + 5 + (u64)(s64)rel, lo, hi))
+			if (aims_at(here + 5 + (u64)(s64)rel, site, starts))
 				return true;
 		} else if (b[i] == 0x0f && (b[i + 1] & 0xf0) == 0x80) {
 			memcpy(&rel, b + i + 2, 4);
-			if (aims_at(here + 6 + (u64)(s64)rel, lo, hi))
+			if (aims_at(here + 6 + (u64)(s64)rel, site, starts))
 				return true;
 		}
 	}
 	return false;
 }
 
-static bool window_is_safe(const struct vma *v, u64 site, size_t size)
+static bool window_is_safe(const struct vma *v, u64 site, u32 starts)
 {
 	u64 lo = MAX(v->start, site - MIN(site, (u64)SCAN));
 	u64 hi = MIN(v->end, site + SCAN);
@@ -302,7 +307,7 @@ static bool window_is_safe(const struct vma *v, u64 site, size_t size)
 	if (!copy)
 		return false;
 	safe = copy_from_user(copy, lo, hi - lo) == 0 &&
-	       !branch_into(copy, hi - lo, lo, site, site + size);
+	       !branch_into(copy, hi - lo, lo, site, starts);
 	kfree(copy);
 	return safe;
 }
@@ -322,6 +327,7 @@ static bool find_window(const struct vma *v, u64 site, u64 nr,
 {
 	u8 code[SITE_BYTES]; /* from site - 5 */
 	u64 from = site - 5;
+	u32 starts;
 	s32 imm;
 
 	if (from < v->start || from + sizeof(code) > v->end ||
@@ -337,13 +343,13 @@ static bool find_window(const struct vma *v, u64 site, u64 nr,
 		w->nr = imm;
 		return true;
 	}
-	w->moved_size = moved_bytes(code + 7, sizeof(code) - 7);
+	w->moved_size = moved_bytes(code + 7, sizeof(code) - 7, &starts);
 	if (!w->moved_size)
 		return false;
 	memcpy(w->moved, code + 7, w->moved_size);
 	w->start = site;
 	w->size = 2 + w->moved_size;
-	return window_is_safe(v, site, w->size);
+	return window_is_safe(v, site, starts);
 }
 
 static bool page_has_jump(const struct text_page *p, u64 in_page)
@@ -521,8 +527,20 @@ static bool may_rewrite(const struct vma *v)
 	       !(v->flags & (VMA_SHARED | VMA_WAS_WRITABLE));
 }
 
+/* Sites that cannot be rewritten are looked at once. */
+#define REFUSED_SIZE 1024
+static u64 refused[REFUSED_SIZE]; /* rewrite_lock */
+
+static u64 *refused_slot(const struct vma *v, u64 site, u64 *key)
+{
+	*key = ((u64)v->file->inode << 20) + site - base_of(v);
+	return &refused[(*key * 0x9e3779b97f4a7c15ull) >> 54];
+}
+
 static void rewrite_try(struct task *t, struct mm *m, u64 site)
 {
+	u64 *slot, key;
+
 	struct window w;
 	struct vma *v, copy;
 	bool ok;
@@ -533,9 +551,16 @@ static void rewrite_try(struct task *t, struct mm *m, u64 site)
 	if (ok)
 		copy = *v;
 	mutex_unlock(&m->lock);
-	if (ok && find_window(&copy, site, t->regs.orig_rax, &w) &&
+	if (!ok)
+		return;
+	slot = refused_slot(&copy, site, &key);
+	if (*slot == key)
+		return;
+	if (find_window(&copy, site, t->regs.orig_rax, &w) &&
 	    PAGE_DOWN(w.start) == PAGE_DOWN(w.start + w.size - 1))
 		rewrite_window(t, &copy, &w);
+	else
+		*slot = key;
 }
 
 void rewrite_site(struct task *t)
