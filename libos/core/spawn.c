@@ -149,6 +149,17 @@ nomem:
 	return NULL;
 }
 
+/* Not found: the program, or what it needs to start? */
+static const char *what_is_missing(const char *path)
+{
+	struct dentry *d;
+
+	if (!strchr(path, '/') || path_lookup(AT_FDCWD, path, 0, &d))
+		return "not found in the sandbox";
+	dentry_put(d);
+	return "its interpreter (first line, or loader) is not in the sandbox";
+}
+
 int spawn_exec(struct task *t, const struct boot_spawn *s, const void *base,
 	       char *why, size_t why_size)
 {
@@ -174,7 +185,7 @@ int spawn_exec(struct task *t, const struct boot_spawn *s, const void *base,
 	err = exec_first(t, path, &x);
 	if (err)
 		snprintf(why, why_size, "%s: %s", path,
-			 err == -ENOENT ? "not found in the sandbox"
+			 err == -ENOENT ? what_is_missing(path)
 			 : err == -EACCES ? "not executable"
 			 : err == -ENOEXEC ? "not a program this sandbox can run"
 					   : "cannot be started");

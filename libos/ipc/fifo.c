@@ -91,6 +91,7 @@ int fifo_open(struct inode *ino, struct file *f)
 	u32 access = f->flags & O_ACCMODE;
 	bool reads = access != O_WRONLY, writes = access != O_RDONLY;
 	bool nonblock = f->flags & O_NONBLOCK;
+	bool unnamed = pipe_is_unnamed(ino); /* /proc/PID/fd: waits for nobody */
 	struct pipe *p;
 	int err = 0;
 
@@ -99,15 +100,15 @@ int fifo_open(struct inode *ino, struct file *f)
 	p = fifo_hold(ino);
 	if (!p)
 		return -ENOMEM;
-	if (access == O_WRONLY && nonblock && !p->readers) {
+	if (access == O_WRONLY && nonblock && !unnamed && !p->readers) {
 		pipe_drop(p);
 		return -ENXIO;
 	}
 	fifo_join(p, reads, writes);
 	f->pos = 0;
-	if (access == O_RDONLY && nonblock && !p->writers)
+	if (!unnamed && access == O_RDONLY && nonblock && !p->writers)
 		f->pos = p->writer_count; /* no EPOLLHUP before a writer came */
-	else if (access != O_RDWR && !nonblock)
+	else if (!unnamed && access != O_RDWR && !nonblock)
 		err = fifo_wait_partner(p, reads);
 	if (err) {
 		fifo_leave(p, reads, writes);

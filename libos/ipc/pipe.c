@@ -491,6 +491,11 @@ static struct inode *pipe_inode(void)
 	return i;
 }
 
+bool pipe_is_unnamed(const struct inode *ino)
+{
+	return pipefs && ino->super == pipefs;
+}
+
 /* A new pipe's two files, the read end first. */
 static int pipe_files(struct file *out[2], u32 flags)
 {

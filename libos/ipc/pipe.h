@@ -52,6 +52,8 @@ static inline bool pipe_can_write(const struct file *f)
 }
 /* Drop one hold on the pipe; takes it off its inode at the last. */
 void pipe_drop(struct pipe *p); /* fifo.c */
+/* Made by pipe(2), not a FIFO with a name. */
+bool pipe_is_unnamed(const struct inode *ino);
 
 /* Read and write, as the file ops do. */
 ssize_t pipe_get(struct pipe *p, struct uio *u, bool nonblock);
