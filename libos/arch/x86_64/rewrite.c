@@ -343,6 +343,10 @@ static bool find_window(const struct vma *v, u64 site, u64 nr,
 		w->nr = imm;
 		return true;
 	}
+	/* A shape 1 jump, whose syscall a restart has run: its trampoline
+	 * comes back right behind that. */
+	if (code[0] == 0xe9)
+		return false;
 	w->moved_size = moved_bytes(code + 7, sizeof(code) - 7, &starts);
 	if (!w->moved_size)
 		return false;
