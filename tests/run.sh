@@ -31,13 +31,15 @@ one "list of mappings, under sanitizers" \
 	sh -c "make -s B=$B $B/tests/unit-vma && $B/tests/unit-vma"
 one "fuzz: ELF headers" \
 	sh -c "make -s B=$B $B/tests/fuzz-elf && $B/tests/fuzz-elf 200000"
+one "the monitor: the wall, the decoder fuzzed, the ways to end" \
+	make -s B="$B" test-monitor
 for t in tests/unit/*.mk; do
 	[ -e "$t" ] && one "$(basename "$t" .mk)" make -s -f "$t" B="$B" run
 done
 part "the command" bash tests/cli.sh
 part "the life of sandboxes" bash tests/lifecycle.sh
 part "small programs, natively and inside" bash tests/progs.sh
-for t in tests/wall/*.sh tests/hostile/*.sh tests/real/*.sh; do
+for t in tests/hostile/*.sh tests/real/*.sh; do
 	[ -e "$t" ] && part "$t" bash "$t"
 done
 

@@ -293,7 +293,7 @@ static void signals_reset(void)
 {
 	sigset_t set;
 
-	for (int sig = 1; sig < 32; sig++) /* whatever we were started with */
+	for (int sig = 1; sig < 65; sig++) /* whatever we were started with */
 		signal(sig, SIG_DFL);
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, exit);
