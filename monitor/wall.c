@@ -9,6 +9,7 @@
  */
 #include "mon.h"
 
+#include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -183,6 +184,10 @@ unsigned wall_build(struct sock_filter *out, unsigned max, uint64_t text_start,
 	emit_require(&a, WALL_ARCH);
 	emit_text_check(&a, text_start, text_end);
 	emit_load(&a, (uint32_t)offsetof(struct seccomp_data, nr));
+	/* A wait that the host stopped (SIGSTOP, freezer, ptrace) goes on as
+	 * this call: it ends as an interrupted one instead. */
+	emit(&a, BPF_JMP | BPF_JEQ | BPF_K, SYS_restart_syscall, 0, 1);
+	emit_return(&a, SECCOMP_RET_ERRNO | EINTR);
 	emit_search(&a, sorted, RULE_COUNT);
 	return a.count <= max ? a.count : 0;
 }

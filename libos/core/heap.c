@@ -22,7 +22,7 @@
 #define FIRST_PAGE ((DESC_BASE + DESC_SIZE - BLY_HEAP) / PAGE_SIZE)
 #define WARM_MAX 32
 #define WARM_PAGES 16  /* runs up to this long are kept warm */
-#define RUN_CLASSES 160
+#define RUN_CLASSES 232 /* up to PAGE_COUNT / 4 pages */
 
 #define DESC_SLAB 0x80000000u /* low bits: slab class */
 #define DESC_RUN 0x40000000u  /* low bits: pages, for kmalloc'd runs */
@@ -134,6 +134,8 @@ void *page_alloc_aligned(size_t pages, size_t align)
 {
 	size_t mask = align / PAGE_SIZE - 1;
 	u64 i;
+
+	ASSERT(pages <= 64); /* longer runs are rounded up to their class */
 
 	mutex_lock(&page_lock);
 	i = (next_page + mask) & ~mask;

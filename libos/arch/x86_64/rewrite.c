@@ -275,8 +275,9 @@ static bool aims_at(u64 target, u64 site, u32 starts)
  * to the safe side. */
 static bool branch_into(const u8 *b, size_t n, u64 at, u64 site, u32 starts)
 {
-	for (size_t i = 0; i + 6 <= n; i++) {
+	for (size_t i = 0; i + 2 <= n; i++) {
 		u64 here = at + i;
+		size_t left = n - i;
 		s32 rel;
 
 		if ((b[i] & 0xf0) == 0x70 || b[i] == 0xeb ||
@@ -284,11 +285,12 @@ static bool branch_into(const u8 *b, size_t n, u64 at, u64 site, u32 starts)
 			if (aims_at(here + 2 + (u64)(s64)(s8)b[i + 1], site,
 				    starts))
 				return true;
-		} else if (b[i] == 0xe9 || b[i] == 0xe8) {
+		} else if (left >= 5 && (b[i] == 0xe9 || b[i] == 0xe8)) {
 			memcpy(&rel, b + i + 1, 4);
 			if (aims_at(here + 5 + (u64)(s64)rel, site, starts))
 				return true;
-		} else if (b[i] == 0x0f && (b[i + 1] & 0xf0) == 0x80) {
+		} else if (left >= 6 && b[i] == 0x0f &&
+			   (b[i + 1] & 0xf0) == 0x80) {
 			memcpy(&rel, b + i + 2, 4);
 			if (aims_at(here + 6 + (u64)(s64)rel, site, starts))
 				return true;
