@@ -65,7 +65,7 @@ both "a trap interrupts wait" 'trap "echo got; kill \$p" USR1; sleep 30 & p=$!
 both "job control" 'set -m; sleep 30 & sleep 31 & jobs | sed "s/ *[0-9]*$//"
 	kill -STOP %1; sleep 0.3; jobs | sed "s/  */ /g"; bg %1 2>&1; kill %1; wait %1; echo $?
 	kill %2; wait; echo $?; (sleep 0.2; exit 3) & fg %+ >/dev/null; echo $?
-	sleep 5 & kill -TSTP %%; sleep 0.2; jobs -s | grep -c Stopped; kill -9 %%; wait %%'
+	sleep 5 & kill -TSTP %%; sleep 0.2; jobs -s | grep -c Stopped; kill -9 %%; sleep 0.3; wait %% 2>/dev/null; echo $?'
 both "process groups" 'set -m; (sleep 40 & sleep 41 & wait) & sleep 0.3
 	kill -TERM -$!; wait $!; echo $?; ps -eo args 2>/dev/null | grep -c "^sleep 4[01]"'
 both "coprocess" 'coproc cat; echo hi >&${COPROC[1]}; read -u ${COPROC[0]} l; echo $l'
