@@ -93,6 +93,11 @@ struct sandbox_config {
 	const struct boot_limit *limits; /* --ulimit */
 	size_t limit_count;
 
+	/* a saved sandbox to go on with, instead of a program to start: its
+	 * unpacked pages (pages.h), readable only; -1: none.  libos is then
+	 * the library OS that it was saved under, and argv is not used. */
+	int resume_pages;
+
 	const char *state_dir;  /* exists, ours, mode 0700 */
 	bool detach;            /* lives on when the command has ended */
 	bool debug;             /* BOOT_DEBUG */
@@ -147,6 +152,16 @@ enum control_op {
 	CTL_PS,     /* answer's payload: JSON text from the library OS */
 	CTL_STATE,  /* answer's payload: struct control_state */
 	CTL_DENIED, /* answer's payload: the last refused requests (text) */
+	CTL_PAUSE,  /* freeze; CTL_DONE when every thread stands still */
+	CTL_UNPAUSE,/* let go again */
+	CTL_SAVE,   /* SCM_RIGHTS: 1 handle, where the library OS writes its
+	             * save records (save_stream.h).  CTL_DONE, or CTL_ERROR
+	             * when a save is going on; then CTL_FROZEN.  If this
+	             * connection goes away before CTL_THAW, the sandbox goes
+	             * on as it was */
+	CTL_THAW,   /* after CTL_FROZEN, once the heap has been copied; a: 1
+	             * stay paused, 0 as before the save.  The records are
+	             * written after this, while the program runs on */
 	CTL_WAIT,   /* no CTL_DONE; CTL_ENDED comes when the sandbox ends (it
 	             * also comes to every other connection) */
 	/* answers */
@@ -157,6 +172,8 @@ enum control_op {
 	CTL_ENDED,  /* a: wait status of the sandbox; payload: why it failed,
 	             * or nothing */
 	CTL_MESSAGE,/* only to the starting command: a line for the user */
+	CTL_FROZEN, /* SCM_RIGHTS: the kernel heap, to be copied now; a: 0, or
+	             * an errno with payload text: it cannot be saved */
 };
 struct control_msg {
 	uint32_t op;    /* enum control_op */
@@ -174,6 +191,8 @@ struct control_state {
 	uint64_t start_ns;      /* CLOCK_REALTIME at the start */
 	int32_t init_pid;       /* first picoprocess, inside the namespace */
 	uint32_t program_started;
+	uint32_t is_paused;
+	uint32_t pad;
 };
 
 /* Send and receive one message. fds may be NULL. control_recv returns 1 for
@@ -182,6 +201,9 @@ struct control_state {
 int control_send(int fd, const struct control_msg *m, const void *payload,
 		 const int *fds, unsigned fd_count);
 int control_recv(int fd, struct control_msg *m, void *payload, size_t size);
+/* The same, taking the one handle that may come along: *handle, or -1. */
+int control_recv_handle(int fd, struct control_msg *m, void *payload,
+			size_t size, int *handle);
 
 /* The boot_spawn record for CTL_SPAWN from argv, envp...: malloc'd, *size
  * set; NULL with e filled when it is too long. */
