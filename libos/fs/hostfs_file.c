@@ -119,6 +119,7 @@ int hostfs_open(struct inode *i, struct file *f)
 		if (h < 0)
 			return h;
 		f->handle = h;
+		f->mode |= FMODE_DIRECT;
 	} else if (!S_ISDIR(i->mode)) {
 		return -ENXIO;
 	}

@@ -6,8 +6,6 @@
 #include <libos/heap.h>
 #include <libos/uaccess.h>
 
-#define RW_MAX 0x7ffff000ul /* as Linux: most that one call moves */
-
 void uio_init(struct uio *u, struct host_iovec *iov, unsigned count,
 	      bool kernel)
 {
@@ -18,8 +16,8 @@ void uio_init(struct uio *u, struct host_iovec *iov, unsigned count,
 	u->left = 0;
 	u->kernel = kernel;
 	for (n = 0; n < count; n++) {
-		if (iov[n].size > RW_MAX - u->left)
-			iov[n].size = RW_MAX - u->left;
+		if (iov[n].size > UIO_SIZE_MAX - u->left)
+			iov[n].size = UIO_SIZE_MAX - u->left;
 		u->left += iov[n].size;
 	}
 }

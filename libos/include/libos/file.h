@@ -33,6 +33,7 @@ struct uio {
 	bool kernel;            /* addresses are the library OS's own */
 };
 #define UIO_MAXIOV 1024
+#define UIO_SIZE_MAX 0x7ffff000ul /* as Linux: most that one call moves */
 void uio_init(struct uio *u, struct host_iovec *iov, unsigned count,
 	      bool kernel);
 /* One buffer; iov is the caller's storage. */
@@ -107,6 +108,7 @@ struct file {
 };
 enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_NOSEEK = 8,
        FMODE_STREAM = 16, /* no position: read/write need no lock */
+       FMODE_DIRECT = 32, /* a plain file, data and size are handle's */
        FMODE_EXEC = 0x200 /* counted in inode->exec_count (execve) */ };
 
 /* libos/fs/file.c */
