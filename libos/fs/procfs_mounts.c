@@ -103,7 +103,7 @@ static void show_path(struct seq *s, const char *p)
 
 static void show_flags(struct seq *s, const struct mount_line *m)
 {
-	seq_printf(s, "%s,nosuid%s,relatime", m->readonly ? "ro" : "rw",
+	seq_printf(s, "%s,nosuid%s,noatime", m->readonly ? "ro" : "rw",
 		   m->noexec ? ",noexec" : "");
 }
 

@@ -210,7 +210,7 @@ static long put_statfs(u64 uptr, const struct inode *i)
 	st.f_namelen = NAME_MAX_LEN;
 	if (s) {
 		st.f_fsid.val[0] = (int)s->dev;
-		st.f_flags = 0x20 | /* ST_VALID */
+		st.f_flags = 0x420 | /* ST_VALID, ST_NOATIME */
 			     (inode_is_readonly(i) ? 1 : 0) |
 			     (s->flags & SUPER_NOEXEC ? 8 : 0);
 	}
