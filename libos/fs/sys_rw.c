@@ -15,7 +15,30 @@
 #define RWF_NOWAIT_BIT 0x8
 
 /* ---- one buffer ---------------------------------------------------------------------- */
-static long rw_one(struct file *f, u64 buf, u64 size, u64 *pos, bool write)
+/* Coming back from the host every return on the way up is mispredicted: what
+ * is likely to lead there is kept in one frame. */
+static long rw_any(struct file *f, struct uio *u, u64 *pos, bool write)
+{
+	return write ? file_write(f, u, pos) : file_read(f, u, pos);
+}
+
+static inline long rw_stream(struct file *f, struct uio *u, bool write)
+{
+	u64 none = 0;
+
+	return write ? f->ops->write(f, u, &none) : f->ops->read(f, u, &none);
+}
+
+static inline bool is_plain_stream(const struct file *f, bool write)
+{
+	u32 need = FMODE_STREAM | (write ? FMODE_WRITE : FMODE_READ);
+
+	return (f->mode & need) == need && !fsnotify_active() &&
+	       (write ? f->ops->write != NULL : f->ops->read != NULL);
+}
+
+static inline long rw_one(struct file *f, u64 buf, u64 size, u64 *pos,
+			  bool write)
 {
 	struct host_iovec iov;
 	struct uio u;
@@ -25,7 +48,9 @@ static long rw_one(struct file *f, u64 buf, u64 size, u64 *pos, bool write)
 	if (UNLIKELY(!access_ok(buf, size)))
 		return -EFAULT;
 	uio_single(&u, &iov, (void *)(uintptr_t)buf, size, false);
-	return write ? file_write(f, &u, pos) : file_read(f, &u, pos);
+	if (!pos && is_plain_stream(f, write))
+		return rw_stream(f, &u, write);
+	return rw_any(f, &u, pos, write);
 }
 
 long sys_read(struct task *t, const struct sysargs *a)
@@ -54,9 +79,7 @@ long sys_write(struct task *t, const struct sysargs *a)
 	return n;
 }
 
-/* One buffer of a file whose data is all the host's, in one frame: coming
- * back from the host every return on the way up is mispredicted, and the
- * general way has seven. */
+/* One buffer of a file whose data is all the host's. */
 static inline long direct(struct file *f, u64 buf, u64 size, u64 pos,
 			  bool write)
 {
