@@ -98,6 +98,23 @@ static void op_open(void)
 		die("open");
 	close(fd);
 }
+/* Of the file given: on a volume inside. */
+static void op_volume_open(void)
+{
+	struct stat st;
+	int fd = open(file_name, O_RDONLY);
+
+	if (fd < 0 || fstat(fd, &st))
+		die(file_name);
+	close(fd);
+}
+static void op_volume_stat(void)
+{
+	struct stat st;
+
+	if (stat(file_name, &st))
+		die(file_name);
+}
 static void op_stat(void)
 {
 	struct stat st;
@@ -213,6 +230,8 @@ static const struct {
 	{ "pwrite_4k", setup_file, op_pwrite, 300000 },
 	{ "open_close", NULL, op_open, 200000 },
 	{ "stat", NULL, op_stat, 400000 },
+	{ "volume_open", NULL, op_volume_open, 50000 },
+	{ "volume_stat", NULL, op_volume_stat, 50000 },
 	{ "pipe_pingpong", setup_pipe, op_pingpong, 40000 },
 	{ "socketpair_pingpong", setup_socketpair, op_pingpong, 40000 },
 	{ "fork_exit_wait", NULL, op_fork, 5000 },

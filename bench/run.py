@@ -27,6 +27,7 @@ MICRO = {  # name: the most that SPECIFICATION.md allows, times native
     "getppid": 0.15, "clock_gettime": 0.15, "sigprocmask": 0.15,
     "futex_wake": 0.15, "read_zero": 0.3, "write_null": 0.3,
     "pread_4k": 1.4, "pwrite_4k": 1.4, "open_close": 1.0, "stat": 1.0,
+    "volume_open": 8, "volume_stat": 8,
     "pipe_pingpong": 1.1, "socketpair_pingpong": 1.1,
     "fork_exit_wait": 1.3, "fork_exec_wait": 1.3, "pthread": 1.3,
     "mmap_64k": 1.3,
@@ -208,16 +209,19 @@ class Bench:
                                 os.path.join(self.tmp, "native.conf")],
                                port, load)
 
-        def inside():
+        def inside(where, prepare):
             port = self.next_port()
-            conf("inside.conf", 80, "/srv")
-            # as natively: a document root of its own file system
+            conf("inside.conf", 80, where)
             return self.served(self.inside(
-                ["sh", "-c", "cp -r /bench/www /srv/www; "
-                 "exec nginx -c /bench/inside.conf"],
+                ["sh", "-c", prepare + "exec nginx -c /bench/inside.conf"],
                 "-p", f"127.0.0.1:{port}:80"), port, load)
 
-        self.pair("nginx_requests", native, inside, 0.9, "rate", "req/s")
+        # as natively: a document root of its own file system
+        self.pair("nginx_requests", native,
+                  lambda: inside("/srv", "cp -r /bench/www /srv/www; "),
+                  0.9, "rate", "req/s")
+        self.pair("nginx_volume", native, lambda: inside("/bench", ""),
+                  0.3, "rate", "req/s")
 
     def redis(self):
         for depth in (1, 16):

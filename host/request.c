@@ -198,9 +198,11 @@ static int walk_unpack(const struct call *c, struct host_stat *out,
 }
 
 int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
-		   unsigned max, char *link, size_t link_size, int *error)
+		   unsigned max, char *link, size_t link_size, int *error,
+		   struct host_walk_open *open)
 {
-	struct mon_walk q = { .tree = tree, .max = MIN(max, MON_WALK_MAX) };
+	struct mon_walk q = { .tree = tree, .max = MIN(max, MON_WALK_MAX),
+			      .open = open ? open->flags : 0 };
 	struct call c = CALL(MON_WALK, q);
 	int err;
 
@@ -212,6 +214,8 @@ int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
 	if (!err)
 		err = walk_unpack(&c, out, max, link, link_size, error);
 	mutex_unlock(&request_lock);
+	if (open)
+		open->handle = c.got;
 	return err;
 }
 

@@ -119,6 +119,7 @@ struct walk {
 	struct mon_walked *head;
 	struct host_stat *out;
 	uint32_t max;
+	uint32_t open;  /* HOST_OPEN_*: wanted of the last component */
 };
 
 /* Describe what fd is (O_PATH). Returns 1 to go on below it, 0 to stop. */
@@ -153,6 +154,30 @@ static int walk_step(struct walk *w, int dir, const struct stat *st,
 	return fd;
 }
 
+/* Open the walked-to file as well, if that can be done: `part` of dir, just
+ * described as st.  Why not, an open of its own would tell. */
+static void walk_open(struct walk *w, int dir, const struct stat *st,
+		      const char *part)
+{
+	struct mon_path p = { .tree = w->tree, .dir = dir, .name = part };
+	struct stat is;
+	int fd;
+
+	if (!w->open || w->head->error || !S_ISREG(st->st_mode) ||
+	    path_may_read(w->tree, st) ||
+	    ((w->open & HOST_OPEN_WRITE) && w->tree->read_only))
+		return;
+	fd = path_open(&p, open_flags(w->open), 0);
+	if (fd < 0)
+		return;
+	/* The name may have become another's meanwhile. */
+	if (fstat(fd, &is) || is.st_dev != st->st_dev ||
+	    is.st_ino != st->st_ino)
+		close(fd);
+	else
+		w->c->reply_handle = fd;
+}
+
 static void walk_link(struct walk *w, int fd)
 {
 	char *to = (char *)&w->out[w->head->count];
@@ -182,12 +207,15 @@ static void walk_components(struct walk *w, const char *path)
 		memcpy(part, path, n);
 		part[n] = '\0';
 		fd = walk_step(w, dir, &st, part);
+		if (fd >= 0)
+			go = walk_take(w, fd, &st) && path[n];
+		if (fd >= 0 && !path[n])
+			walk_open(w, dir, &st, part);
 		if (dir != w->tree->fd)
 			close(dir);
 		dir = fd;
 		if (fd < 0)
 			return;
-		go = walk_take(w, fd, &st) && path[n];
 		path += n + 1;
 	}
 	if (!w->head->error && S_ISLNK(st.st_mode))
@@ -219,13 +247,14 @@ int answer_walk(struct mon_call *c)
 	const struct mon_walk *q = c->fixed;
 	struct walk w = { .c = c,
 			  .head = (struct mon_walked *)(void *)c->payload,
-			  .max = q->max };
+			  .max = q->max, .open = q->open };
 	struct mon_path p;
 	int r = decode_one(c, q->tree, q->path_size, &p);
 
 	if (r)
 		return r;
-	if (q->max == 0 || q->max > MON_WALK_MAX)
+	if (q->max == 0 || q->max > MON_WALK_MAX ||
+	    (q->open & ~(uint32_t)(HOST_OPEN_READ | HOST_OPEN_WRITE)))
 		return -HOST_EINVAL;
 	if (p.tree->name[0] && p.full[0])
 		return -HOST_ENOTDIR;

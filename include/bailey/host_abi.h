@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOST_ABI_VERSION 1
+#define HOST_ABI_VERSION 2
 #define HOST_FOREVER UINT64_MAX
 #define HOST_PATH_MAX 4096u
 #define HOST_NO_OFFSET UINT64_MAX /* stream has no offset: pipe, socket, tty */
@@ -171,9 +171,15 @@ host_handle host_stream_open(const struct host_open *o);
  * components deep ("a/b": out[0] is a, out[1] is b; "": out[0] is the root).
  * Stops at the first that is not a directory; if that is a symlink its
  * target is stored in link.  Returns how many out[] were filled; the missing
- * component is told by *error (0 or -HOST_E...). */
+ * component is told by *error (0 or -HOST_E...).  If open is not NULL and
+ * path is that of a file which may be opened so, it is opened on the way. */
+struct host_walk_open {
+	uint32_t flags;     /* HOST_OPEN_READ, HOST_OPEN_WRITE */
+	host_handle handle; /* out: or HOST_NO_HANDLE */
+};
 int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
-		   unsigned max, char *link, size_t link_size, int *error);
+		   unsigned max, char *link, size_t link_size, int *error,
+		   struct host_walk_open *open);
 /* Directory entries from *cursor (0 at first) as packed host_dirent records;
  * returns bytes stored, 0 at the end, and advances *cursor. */
 struct host_dirent {

@@ -54,7 +54,8 @@ struct mon_open {  /* reply: a handle; FILE: payload struct host_stat */
 	uint32_t pad;
 };
 struct mon_walk {  /* reply: struct mon_walked, host_stat[], link target */
-	uint32_t tree, max, path_size, pad;
+	uint32_t tree, max, path_size;
+	uint32_t open; /* 0, or HOST_OPEN_*: if it is such a file, a handle */
 };
 struct mon_walked {
 	uint32_t count;     /* of host_stat */

@@ -70,6 +70,7 @@ struct lookup {
 	enum last_type type;    /* of the last component */
 	bool slash;             /* trailing slashes */
 	bool is_magic;          /* ended by a magic link */
+	host_handle handle;     /* of namei_open: the file, or none */
 };
 #define LOOKUP_SLASH_OK 32   /* a negative last name may have a slash */
 #define LOOKUP_NO_MAGIC 64   /* openat2's RESOLVE_* */
@@ -78,6 +79,10 @@ struct lookup {
 #define LOOKUP_IN_ROOT 512
 #define LOOKUP_NO_XDEV 1024
 int namei(int dirfd, const char *path, u32 flags, struct lookup *out);
+/* The same for an open: where looking a file up is a request to the monitor
+ * anyhow, out->handle is the file opened with these HOST_OPEN_* flags. */
+int namei_open(int dirfd, const char *path, u32 flags, u32 open,
+	       struct lookup *out);
 /* Look name up in dir, which is locked; a negative dentry is a success. */
 struct dentry *lookup_one(struct dentry *dir, const char *name, size_t n);
 /* Copy a path in: kmalloc'd, or err_ptr. */

@@ -146,7 +146,7 @@ struct inode *hostfs_inode(struct super *s, const struct host_stat *st,
 		}
 	}
 	if (i)
-		((struct hostnode *)i->priv)->known_ns = clock_monotonic_ns();
+		hostfs_known_now(i->priv);
 	if (i && node_set_path(i, path, link)) {
 		mutex_unlock(&table_lock);
 		inode_put(i);
@@ -209,8 +209,19 @@ static unsigned append_rest(char *path, const char *rest)
 	return count;
 }
 
+/* h is a handle of i, and who walks may want it. */
+static void keep_opened(struct walk_open *o, host_handle h, struct inode *i)
+{
+	if (o->handle != HOST_NO_HANDLE)
+		host_stream_close(o->handle);
+	inode_put(o->inode);
+	o->handle = h;
+	o->inode = inode_get(i);
+}
+
 static void enter_found(struct dentry *dir, struct walk_buffer *b,
-			size_t at, unsigned first, unsigned found, u64 stamp)
+			size_t at, unsigned first, unsigned found, u64 stamp,
+			struct walk_open *o, host_handle h)
 {
 	struct dentry *d = dentry_get(dir), *next;
 	unsigned k;
@@ -224,6 +235,10 @@ static void enter_found(struct dentry *dir, struct walk_buffer *b,
 		saved = *end;
 		*end = 0;
 		i = hostfs_inode(dir->inode->super, &b->st[k], b->path, b->link);
+		if (i && h != HOST_NO_HANDLE && k == found - 1) {
+			keep_opened(o, h, i);
+			h = HOST_NO_HANDLE;
+		}
 		next = i ? dentry_add(d, name, (size_t)(end - name), i, stamp) :
 			   NULL;
 		*end = saved;
@@ -231,10 +246,14 @@ static void enter_found(struct dentry *dir, struct walk_buffer *b,
 		dentry_put(d);
 	}
 	dentry_put(d);
+	if (h != HOST_NO_HANDLE)
+		host_stream_close(h);
 }
 
-static int hostfs_prefill(struct dentry *dir, const char *rest, u64 stamp)
+static int hostfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
+			  struct walk_open *o)
 {
+	struct host_walk_open ho = { o ? o->flags : 0, HOST_NO_HANDLE };
 	struct hostnode *n = dir->inode->priv;
 	struct walk_buffer *b = kmalloc(sizeof(*b));
 	unsigned skip;
@@ -250,14 +269,14 @@ static int hostfs_prefill(struct dentry *dir, const char *rest, u64 stamp)
 		return -ENAMETOOLONG;
 	}
 	found = host_path_walk(n->tree, b->path, b->st, WALK_MAX, b->link,
-			       sizeof(b->link), &error);
+			       sizeof(b->link), &error, &ho);
 	if (found < 0) {
 		error = found;
 		found = 0;
 	}
 	if ((unsigned)found > skip) {
 		enter_found(dir, b, strlen(n->path), skip, (unsigned)found,
-			    stamp);
+			    stamp, o, ho.handle);
 		error = 0;
 	}
 	kfree(b);
@@ -286,7 +305,7 @@ static struct inode *inode_of_new(struct inode *dir, const char *path,
 	if (!b)
 		return err_ptr(-ENOMEM);
 	found = host_path_walk(n->tree, path, b->st, WALK_MAX, b->link,
-			       sizeof(b->link), &error);
+			       sizeof(b->link), &error, NULL);
 	if (found == (int)want && want)
 		i = hostfs_inode(dir->super, &b->st[want - 1], path, link);
 	kfree(b);
@@ -517,7 +536,7 @@ struct super *hostfs_new(u32 tree, u32 flags)
 	s->priv = (void *)(uintptr_t)tree;
 	s->prefill = hostfs_prefill;
 	s->statfs = hostfs_statfs;
-	if (host_path_walk(tree, "", &st, 1, NULL, 0, &error) != 1) {
+	if (host_path_walk(tree, "", &st, 1, NULL, 0, &error, NULL) != 1) {
 		klog("volume %u: error %d", tree, -error);
 		memset(&st, 0, sizeof(st));
 		st.kind = HOST_KIND_DIR;

@@ -12,9 +12,20 @@
 #include <linux/falloc.h>
 
 #define LIST_BUFFER 16384u
-#define FRESH_NS 20000u /* the walk of the same call asked already */
+#define FRESH_NS 1000000u
 
 /* ---- attributes ---------------------------------------------------------------------- */
+/* The walk of this call of the thread has asked, or that of its last call,
+ * just now: the program cannot have learned of a change since.  So an fstat
+ * right after an open costs nothing. */
+static bool is_fresh(const struct hostnode *n)
+{
+	const struct task *t = current();
+
+	return n->known_by == t && t->entries - n->known_entry <= 1 &&
+	       clock_monotonic_ns() - n->known_ns < FRESH_NS;
+}
+
 int hostfs_refresh(struct inode *i)
 {
 	const struct hostnode *n = i->priv;
@@ -22,7 +33,7 @@ int hostfs_refresh(struct inode *i)
 	int error = 0, want = *n->path != 0, found;
 	const char *p;
 
-	if (clock_monotonic_ns() - n->known_ns < FRESH_NS)
+	if (is_fresh(n))
 		return 0;
 	for (p = n->path; *p; p++)
 		want += *p == '/';
@@ -32,7 +43,7 @@ int hostfs_refresh(struct inode *i)
 	if (!st)
 		return -ENOMEM;
 	found = host_path_walk(n->tree, n->path, st, (unsigned)want, NULL, 0,
-			       &error);
+			       &error, NULL);
 	if (found == want && st[want - 1].ino == n->host_ino &&
 	    st[want - 1].dev == n->host_dev)
 		hostfs_fill(i, &st[want - 1]);
@@ -93,8 +104,10 @@ static host_handle open_handle(struct inode *i, const struct file *f)
 	const struct hostnode *n = i->priv;
 	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
 			       .path = n->path };
-	host_handle h = hostfs_take_created(i);
+	host_handle h = f->handle; /* opened by the walk */
 
+	if (h == HOST_NO_HANDLE)
+		h = hostfs_take_created(i);
 	if (h != HOST_NO_HANDLE)
 		return h;
 	if (f->mode & FMODE_READ)
@@ -246,6 +259,7 @@ bool hostfs_truncate(struct file *f, u64 size, int *err)
 	*err = host_stream_resize(f->handle, size);
 	if (!*err)
 		f->inode->size = size;
+	((struct hostnode *)f->inode->priv)->known_ns = 0;
 	return true;
 }
 

@@ -269,7 +269,7 @@ static struct inode *root_of_tree(struct super *s, u32 tree)
 	int error = 0;
 	struct inode *i;
 
-	if (host_path_walk(tree, "", &st, 1, NULL, 0, &error) != 1)
+	if (host_path_walk(tree, "", &st, 1, NULL, 0, &error, NULL) != 1)
 		return err_ptr(error ? error : -ENOENT);
 	if (st.kind == HOST_KIND_SYMLINK)
 		return err_ptr(-ELOOP);

@@ -76,7 +76,8 @@ void data_account(struct memnode *n); /* sets inode->blocks */
 s64 data_seek(struct memnode *n, u64 off, bool hole);
 
 /* memfs_lower.c */
-int memfs_prefill(struct dentry *dir, const char *rest, u64 stamp);
+int memfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
+		  struct walk_open *o);
 struct lower_handle *lower_open(struct memnode *n); /* or err_ptr */
 void lower_put(struct lower_handle *lh);
 void lower_forget(struct memnode *n);

@@ -212,7 +212,8 @@ static void enter_found(struct dentry *dir, struct walk_buffer *b,
 		dentry_put(d);
 }
 
-int memfs_prefill(struct dentry *dir, const char *rest, u64 stamp)
+int memfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
+		  struct walk_open *o)
 {
 	struct memnode *n = memnode(dir->inode);
 	struct walk_buffer *b;
@@ -233,7 +234,7 @@ int memfs_prefill(struct dentry *dir, const char *rest, u64 stamp)
 		return total == skip ? 0 : -ENAMETOOLONG;
 	}
 	found = host_path_walk(n->tree, b->path, b->st, WALK_MAX, b->link,
-			       sizeof(b->link), &error);
+			       sizeof(b->link), &error, NULL);
 	if (found < 0) {
 		error = found;
 		found = 0;

@@ -25,6 +25,7 @@ struct walk {
 	enum last_type type;
 	bool slash, is_magic;
 	char *last;            /* LOOKUP_PARENT: the last name goes here */
+	struct walk_open open;
 };
 
 struct component { const char *name; size_t n; u32 hash; bool is_last; };
@@ -76,7 +77,8 @@ static struct dentry *find_fresh(struct dentry *dir, const char *name,
 
 /* Ask the file system; dir->inode->lock is held.  rest starts with name. */
 static struct dentry *lookup_ask(struct dentry *dir, const char *name,
-				 size_t n, const char *rest, u64 stamp)
+				 size_t n, const char *rest, u64 stamp,
+				 struct walk_open *o)
 {
 	char copy[NAME_MAX_LEN + 1];
 	struct super *s = dir->inode->super;
@@ -85,7 +87,7 @@ static struct dentry *lookup_ask(struct dentry *dir, const char *name,
 	int err;
 
 	if (s->prefill) {
-		err = s->prefill(dir, rest, stamp);
+		err = s->prefill(dir, rest, stamp, o);
 		if (err)
 			return err_ptr(err);
 		d = find_fresh(dir, name, n, stamp);
@@ -109,7 +111,8 @@ static struct dentry *lookup_ask(struct dentry *dir, const char *name,
 }
 
 static struct dentry *lookup_locked(struct dentry *dir, const char *name,
-				    size_t n, const char *rest, u64 stamp)
+				    size_t n, const char *rest, u64 stamp,
+				    struct walk_open *o)
 {
 	struct dentry *d = find_fresh(dir, name, n, stamp);
 
@@ -117,7 +120,7 @@ static struct dentry *lookup_locked(struct dentry *dir, const char *name,
 		return d;
 	if (dir->unlinked)
 		return err_ptr(-ENOENT);
-	return lookup_ask(dir, name, n, rest, stamp);
+	return lookup_ask(dir, name, n, rest, stamp, o);
 }
 
 struct dentry *lookup_one(struct dentry *dir, const char *name, size_t n)
@@ -130,7 +133,7 @@ struct dentry *lookup_one(struct dentry *dir, const char *name, size_t n)
 	rest[n] = 0;
 	return lookup_locked(dir, name, n, rest,
 			     __atomic_fetch_add(&next_stamp, 1,
-						__ATOMIC_RELAXED));
+						__ATOMIC_RELAXED), NULL);
 }
 
 /* The cached dentry is no good, or there is none. */
@@ -141,7 +144,7 @@ static struct dentry *walk_ask(struct walk *w, const struct component *c)
 	walk_hold(w, dir);
 	dcache_unlock();
 	mutex_lock(&dir->inode->lock);
-	d = lookup_locked(dir, c->name, c->n, c->name, w->stamp);
+	d = lookup_locked(dir, c->name, c->n, c->name, w->stamp, &w->open);
 	mutex_unlock(&dir->inode->lock);
 	dcache_lock();
 	if (!is_err(d))
@@ -429,13 +432,29 @@ static void walk_end(struct walk *w)
 	kfree(w->buf);
 }
 
-static int walk(int dirfd, const char *path, u32 flags, char *last,
+/* What the walk has opened goes to who asked, if it is what was found. */
+static host_handle walk_opened(struct walk_open *o, bool is_it)
+{
+	host_handle h = o->handle;
+
+	if (h != HOST_NO_HANDLE && !is_it) {
+		host_stream_close(h);
+		h = HOST_NO_HANDLE;
+	}
+	inode_put(o->inode);
+	return h;
+}
+
+static int walk(int dirfd, const char *path, u32 flags, u32 open, char *last,
 		struct lookup *out)
 {
 	struct walk w;
 	int err = walk_start(&w, dirfd, path, flags);
+	bool is_it = false;
 
 	w.last = last;
+	w.open.flags = open;
+	w.open.handle = HOST_NO_HANDLE;
 	if (!err)
 		err = walk_run(&w);
 	if (!err) {
@@ -444,21 +463,29 @@ static int walk(int dirfd, const char *path, u32 flags, char *last,
 		out->type = w.type;
 		out->slash = w.slash;
 		out->is_magic = w.is_magic;
+		is_it = w.at->inode == w.open.inode;
 	}
 	walk_end(&w);
+	out->handle = walk_opened(&w.open, is_it);
 	return err;
 }
 
 int namei(int dirfd, const char *path, u32 flags, struct lookup *out)
 {
-	return walk(dirfd, path, flags, NULL, out);
+	return walk(dirfd, path, flags, 0, NULL, out);
+}
+
+int namei_open(int dirfd, const char *path, u32 flags, u32 open,
+	       struct lookup *out)
+{
+	return walk(dirfd, path, flags, open, NULL, out);
 }
 
 int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out)
 {
 	char last[NAME_MAX_LEN + 1];
 	struct lookup l;
-	int err = walk(dirfd, path, flags,
+	int err = walk(dirfd, path, flags, 0,
 		       flags & LOOKUP_PARENT ? last : NULL, &l);
 
 	if (!err)
@@ -470,7 +497,7 @@ int path_lookup_parent(int dirfd, const char *path, struct dentry **dir,
 		       char *last, bool *trailing_slash)
 {
 	struct lookup l;
-	int err = walk(dirfd, path, LOOKUP_PARENT, last, &l);
+	int err = walk(dirfd, path, LOOKUP_PARENT, 0, last, &l);
 
 	if (err)
 		return err;

@@ -1,7 +1,7 @@
 /*
  * open.c - open(2)'s core: find or make, check, open.
  */
-#include "fs.h"
+#include "hostfs.h"
 
 #include <libos/heap.h>
 #include <libos/mm.h>
@@ -43,7 +43,10 @@ static int open_inode(struct inode *i, struct file *f)
 	return f->ops ? 0 : -ENXIO;
 }
 
-struct file *vfs_open_dentry(struct dentry *d, u32 flags)
+/* *ready: the host's handle of the file if it is open already; taken over
+ * unless this fails. */
+static struct file *open_dentry(struct dentry *d, u32 flags,
+				host_handle *ready)
 {
 	struct file *f = file_alloc(NULL, d->inode, flags, NULL);
 	int err;
@@ -56,6 +59,7 @@ struct file *vfs_open_dentry(struct dentry *d, u32 flags)
 		return f;
 	}
 	err = count_writer(f);
+	f->handle = *ready;
 	if (!err)
 		err = open_inode(d->inode, f);
 	f->flags &= ~(u32)O_NOCTTY; /* only the open op cared */
@@ -64,6 +68,7 @@ struct file *vfs_open_dentry(struct dentry *d, u32 flags)
 		file_put(f);
 		return err_ptr(err);
 	}
+	*ready = HOST_NO_HANDLE;
 	if (!f->ops)
 		f->ops = &path_ops;
 	if (!f->ops->seek)
@@ -71,6 +76,13 @@ struct file *vfs_open_dentry(struct dentry *d, u32 flags)
 	if (fsnotify_active())
 		fsnotify_dentry(d, IN_OPEN);
 	return f;
+}
+
+struct file *vfs_open_dentry(struct dentry *d, u32 flags)
+{
+	host_handle none = HOST_NO_HANDLE;
+
+	return open_dentry(d, flags, &none);
 }
 
 /* ---- checks ----------------------------------------------------------------------- */
@@ -145,6 +157,17 @@ static struct file *open_tmpfile(struct dentry *dir, u32 flags, u32 mode)
 	return f;
 }
 
+static int truncate_opened(struct file *f, struct dentry *d)
+{
+	int err;
+
+	if (!(f->mode & FMODE_WRITE) || !hostfs_truncate(f, 0, &err))
+		return vfs_truncate(d, d->inode, 0);
+	if (!err && fsnotify_active())
+		fsnotify_dentry(d, IN_MODIFY);
+	return err;
+}
+
 static struct file *open_found(struct lookup *l, u32 flags)
 {
 	struct dentry *d = l->dentry;
@@ -160,10 +183,10 @@ static struct file *open_found(struct lookup *l, u32 flags)
 	err = may_open(d, flags);
 	if (err)
 		return err_ptr(err);
-	f = vfs_open_dentry(d, flags);
+	f = open_dentry(d, flags, &l->handle);
 	if (is_err(f) || !(flags & O_TRUNC) || !S_ISREG(d->inode->mode))
 		return f;
-	err = vfs_truncate(d, d->inode, 0);
+	err = truncate_opened(f, d);
 	if (err) {
 		file_put(f);
 		return err_ptr(err);
@@ -200,6 +223,19 @@ static u32 lookup_flags_of(u32 flags)
 	return lookup;
 }
 
+/* How the file is to be opened by the walk itself, where that is possible. */
+static u32 walk_open_flags(u32 flags)
+{
+	static const u8 how[4] = { HOST_OPEN_READ,
+				   HOST_OPEN_READ | HOST_OPEN_WRITE,
+				   HOST_OPEN_READ | HOST_OPEN_WRITE, 0 };
+
+	if ((flags & (O_PATH | O_DIRECTORY)) ||
+	    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return 0;
+	return how[flags & O_ACCMODE];
+}
+
 struct file *vfs_open_how(int dirfd, const char *path, u32 flags, u32 mode,
 			  u32 lookup_flags)
 {
@@ -213,8 +249,9 @@ struct file *vfs_open_how(int dirfd, const char *path, u32 flags, u32 mode,
 	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
 		return err_ptr(-EINVAL);
 	do {
-		err = namei(dirfd, path, lookup_flags | lookup_flags_of(flags),
-			    &l);
+		err = namei_open(dirfd, path,
+				 lookup_flags | lookup_flags_of(flags),
+				 walk_open_flags(flags), &l);
 		if (err)
 			return err_ptr(err);
 		if (tmpfile)
@@ -225,6 +262,8 @@ struct file *vfs_open_how(int dirfd, const char *path, u32 flags, u32 mode,
 			f = err_ptr(-EEXIST);
 		else
 			f = open_found(&l, flags);
+		if (l.handle != HOST_NO_HANDLE)
+			host_stream_close(l.handle);
 		dentry_put(l.dentry);
 	} while (is_err(f) && ptr_err(f) == -EAGAIN && (flags & O_CREAT));
 	return f;

@@ -151,14 +151,14 @@ static void files(void)
 	struct host_iovec v = { buf, 4 };
 	host_handle h;
 
-	n = host_path_walk(0, "bin/env", st, 16, link, sizeof(link), &err);
+	n = host_path_walk(0, "bin/env", st, 16, link, sizeof(link), &err, NULL);
 	check(n == 2 && !err, "walk /usr/bin/env", n);
 	check(st[1].kind == HOST_KIND_FILE && st[1].uid == 0, "kind", st[1].kind);
-	n = host_path_walk(0, "bin/nothing/x", st, 16, link, sizeof(link), &err);
+	n = host_path_walk(0, "bin/nothing/x", st, 16, link, sizeof(link), &err, NULL);
 	check(n == 1 && err == -2, "walk missing", err);
-	n = host_path_walk(0, "", st, 16, link, sizeof(link), &err);
+	n = host_path_walk(0, "", st, 16, link, sizeof(link), &err, NULL);
 	check(n == 1 && !err && st[0].kind == HOST_KIND_DIR, "walk root", n);
-	n = host_path_walk(0, "bin/awk", st, 16, link, sizeof(link), &err);
+	n = host_path_walk(0, "bin/awk", st, 16, link, sizeof(link), &err, NULL);
 	check(n == 2 && st[1].kind == HOST_KIND_SYMLINK && link[0], "link", n);
 	r = host_path_list(0, "bin", &cursor, buf, sizeof(buf));
 	check(r > 1000, "list", r);
@@ -216,7 +216,7 @@ static void volume(void)
 	check(host_path_rename(2, "new", "dir/moved", 0) == 0, "rename", 0);
 	check(host_path_link(2, "dir/moved", "again") == 0, "link", 0);
 	err = 9;
-	check(host_path_walk(2, "dir/moved", st, 16, link, 64, &err) == 2, "walk", err);
+	check(host_path_walk(2, "dir/moved", st, 16, link, 64, &err, NULL) == 2, "walk", err);
 	check(st[1].size == 50 && st[1].mode == 0755 &&
 	      st[1].mtime_ns == 1500000000 && st[1].nlink == 2, "attributes", st[1].mode);
 	check(host_path_remove(2, "dir", 1) == -39, "rmdir full", 0);

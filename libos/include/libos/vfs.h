@@ -18,6 +18,7 @@
 
 struct boot_info;
 struct super;
+struct walk_open;
 struct inode;
 struct dentry;
 struct cred;
@@ -112,8 +113,16 @@ struct super {
 	int (*statfs)(struct super *s, u64 *blocks, u64 *free, u64 *files);
 	/* Look up as many components of rest below dir as one request can
 	 * and enter them in the dentry cache with this stamp; dir->inode's
-	 * lock is held.  NULL: name by name through inode_ops.lookup. */
-	int (*prefill)(struct dentry *dir, const char *rest, u64 stamp);
+	 * lock is held.  NULL: name by name through inode_ops.lookup.  o
+	 * (may be NULL): what to open if it can be done with it. */
+	int (*prefill)(struct dentry *dir, const char *rest, u64 stamp,
+		       struct walk_open *o);
+};
+/* A file that is opened by the request that looks it up. */
+struct walk_open {
+	u32 flags;                /* HOST_OPEN_*, or 0: not wanted */
+	host_handle handle;
+	struct inode *inode;      /* whose it is: a reference, or NULL */
 };
 
 struct dentry {

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Change a volume from the host, step by step, and ask a program inside after
+each step what it sees: it must be what a program outside sees.
+
+usage: volumes.py BAILEY DIR   (DIR is empty, and beside it is a file, secret)
+Prints "ok NAME" or "FAIL NAME: why" for each step.
+"""
+import mmap
+import os
+import shutil
+import subprocess
+import sys
+
+AGENT = r"""
+import os, sys
+held = {}
+def info(s):
+    return (f"{s.st_mode:o} size {s.st_size} nlink {s.st_nlink} "
+            f"mtime {s.st_mtime_ns} ino {s.st_ino}")
+def answer(what, path):
+    if what == "stat":
+        return info(os.stat(path))
+    if what == "lstat":
+        return info(os.lstat(path))
+    if what == "list":
+        return " ".join(sorted(os.listdir(path)))
+    if what == "hold":
+        held[path] = os.open(path, os.O_RDONLY)
+        return "held"
+    if what == "fstat":
+        return info(os.fstat(held[path]))
+    if what == "write":
+        with open(path, "w") as f:
+            f.write("written by the program")
+            f.flush()
+            return str(os.fstat(f.fileno()).st_size)
+    with open(path) as f:
+        return info(os.fstat(f.fileno())) + " " + f.read()
+for line in sys.stdin:
+    what, path = line.split()
+    try:
+        print(answer(what, path))
+    except OSError as e:
+        print(f"error {e.errno}")
+    sys.stdout.flush()
+"""
+
+
+class Agent:
+    def __init__(self, cmd, cwd):
+        self.p = subprocess.Popen(cmd, cwd=cwd, text=True,
+                                  stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE)
+
+    def ask(self, what, path):
+        self.p.stdin.write(f"{what} {path}\n")
+        self.p.stdin.flush()
+        return self.p.stdout.readline().strip()
+
+    def end(self):
+        self.p.stdin.close()
+        return self.p.wait(20)
+
+
+class Steps:
+    def __init__(self, bailey, top):
+        self.top = top
+        self.outside = Agent(["python3", "-c", AGENT], top)
+        self.inside = Agent([bailey, "run", "-i", "-v", f"{top}:/v", "-w",
+                             "/v", "python3", "-c", AGENT], top)
+
+    def same(self, name, *questions):
+        """Twice: what was remembered of the first answer counts too."""
+        for _ in range(2):
+            for q in questions:
+                what, path = q.split()
+                want = self.outside.ask(what, path)
+                got = self.inside.ask(what, path)
+                if want != got:
+                    print(f"FAIL {name}: {q}: {got!r}, not {want!r}")
+                    return
+        print(f"ok {name}")
+
+    def put(self, path, text, mode="w"):
+        with open(os.path.join(self.top, path), mode) as f:
+            f.write(text)
+
+    def at(self, path):
+        return os.path.join(self.top, path)
+
+
+def files(s):
+    ask = ("stat f", "read f", "lstat f")
+    s.same("not there yet", *ask, "list .")
+    s.put("f", "one")
+    s.same("made", *ask, "list .")
+    s.put("f", "two and more")
+    s.same("written anew", *ask)
+    s.put("f", " appended", "a")
+    s.same("appended", *ask)
+    os.truncate(s.at("f"), 4)
+    s.same("shortened", *ask)
+    s.put("g", "another file")
+    os.rename(s.at("g"), s.at("f"))
+    s.same("replaced by rename", *ask, "stat g")
+    os.chmod(s.at("f"), 0o600)
+    s.same("mode changed", *ask)
+    os.utime(s.at("f"), ns=(5, 1234567890))
+    s.same("times changed", *ask)
+    os.link(s.at("f"), s.at("h"))
+    s.same("linked", *ask, "stat h")
+    s.put("h", "by its other name", "a")
+    s.same("written by its other name", *ask, "read h")
+    os.unlink(s.at("f"))
+    s.same("removed", *ask, "read h", "list .")
+
+
+def kinds(s):
+    ask = ("stat k", "lstat k", "read k")
+    s.put("t", "target")
+    s.put("k", "a file")
+    s.same("kind: file", *ask)
+    os.unlink(s.at("k"))
+    os.symlink("t", s.at("k"))
+    s.same("kind: symlink", *ask)
+    os.unlink(s.at("k"))
+    os.symlink("h", s.at("k"))
+    s.same("kind: another symlink", *ask)
+    os.unlink(s.at("k"))
+    os.symlink("../secret", s.at("k"))
+    got = s.inside.ask("read", "k")
+    print("ok a symlink out of the volume leads nowhere" if got == "error 2"
+          else f"FAIL a symlink led out: {got!r}")
+    os.unlink(s.at("k"))
+    os.mkdir(s.at("k"))
+    s.same("kind: directory", "list k", "read k")
+
+
+def directories(s):
+    ask = ("read d/e/f", "read d/e/g", "list d", "list d/e")
+    s.same("no directory", *ask)
+    os.makedirs(s.at("d/e"))
+    s.put("d/e/f", "deep")
+    s.same("deep file", *ask)
+    s.put("d/e/g", "second")
+    s.same("second deep file", *ask)
+    os.rename(s.at("d/e"), s.at("d/x"))
+    s.same("directory renamed", *ask, "read d/x/f")
+    os.makedirs(s.at("d/e"))
+    s.put("d/e/f", "other")
+    s.same("another in its place", *ask, "read d/x/f")
+    shutil.rmtree(s.at("d/e"))
+    os.symlink("x", s.at("d/e"))
+    s.same("a symlink in its place", *ask)
+    os.rename(s.at("d"), s.at("moved"))
+    s.same("parent renamed", *ask, "read moved/e/f")
+    shutil.rmtree(s.at("moved"))
+    s.same("tree removed", *ask, "read moved/e/f")
+
+
+def data(s):
+    s.put("m", "x" * 5000)
+    s.same("before a mapping", "read m")
+    with open(s.at("m"), "r+b") as f:
+        with mmap.mmap(f.fileno(), 5000) as m:
+            m[0:6] = b"mapped"
+    s.same("written through a mapping", "read m", "stat m")
+    s.same("held open", "hold m", "fstat m")
+    s.put("m", " more", "a")
+    s.same("grown while held", "fstat m", "read m")
+    print("ok the program writes" if s.inside.ask("write", "m") == "22"
+          else "FAIL the program writes")
+    s.same("written by the program", "read m", "fstat m")
+    s.put("m", "by the host again")
+    s.same("and by the host again", "read m", "fstat m")
+    for n in range(200):
+        s.put("many", str(n))
+        want, got = s.outside.ask("read", "many"), s.inside.ask("read", "many")
+        if want != got:
+            print(f"FAIL 200 changes: {n}: {got!r}, not {want!r}")
+            return
+    print("ok 200 changes")
+
+
+def main():
+    s = Steps(sys.argv[1], sys.argv[2])
+    for part in (files, kinds, directories, data):
+        part(s)
+    s.outside.end()
+    status = s.inside.end()
+    print("ok the end" if status == 0 else f"FAIL the end: {status}")
+
+
+if __name__ == "__main__":
+    main()
