@@ -234,10 +234,7 @@ long sys_arch_prctl(struct task *t, const struct sysargs *a)
 	case ARCH_SET_GS_:
 		if (!base_ok(a->a[1]))
 			return -EPERM;
-		t->arch.guest_gs = a->a[1];
-		t->arch.gs_in_use = true;
-		task_set_work(t, WORK_FULL);
-		return 0;
+		return arch_set_gs(t, a->a[1]);
 	case ARCH_GET_GS_:
 		return put_user_u64(a->a[1], t->arch.guest_gs);
 	case ARCH_GET_CPUID_:

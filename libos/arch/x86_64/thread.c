@@ -3,6 +3,7 @@
  * and copies to and from guest memory.
  */
 #include <libos/arch.h>
+#include <libos/heap.h>
 #include <libos/mm.h>
 #include <libos/task.h>
 #include <libos/uaccess.h>
@@ -12,6 +13,7 @@
 
 #define FLAGS_START 0x202 /* IF and the always-set bit */
 
+extern char syscall_entry[]; /* at the start of a page: libos.lds */
 size_t raw_user_copy(void *to, const void *from, size_t n);
 size_t raw_user_clear(void *to, size_t n);
 size_t raw_user_strcpy(char *to, const char *from, size_t n);
@@ -54,6 +56,47 @@ void arch_init(void)
 	xstate_init();
 }
 
+/* ---- entries of a process whose guest uses GS ---------------------------------- */
+
+static struct mutex entry_pages_lock;
+static u8 *entry_pages; /* the first as it is, the second with the trap */
+
+static bool entry_pages_make(void)
+{
+	static const u8 hlt = 0xf4; /* ud2 would leave a virtual machine */
+
+	mutex_lock(&entry_pages_lock);
+	if (!entry_pages && (entry_pages = page_alloc(2)) != NULL) {
+		memcpy(entry_pages, syscall_entry, PAGE_SIZE);
+		memcpy(entry_pages + PAGE_SIZE, syscall_entry, PAGE_SIZE);
+		entry_pages[PAGE_SIZE] = hlt;
+	}
+	mutex_unlock(&entry_pages_lock);
+	return entry_pages != NULL;
+}
+
+int arch_entry_traps(bool on)
+{
+	if (!entry_pages_make())
+		return -ENOMEM;
+	return host_mem_map(syscall_entry, PAGE_SIZE,
+			    HOST_PROT_READ | HOST_PROT_EXEC, HOST_MAP_PRIVATE,
+			    heap_handle(),
+			    heap_offset(entry_pages + (on ? PAGE_SIZE : 0)));
+}
+
+int arch_set_gs(struct task *t, u64 base)
+{
+	int err = t->arch.gs_in_use ? 0 : arch_entry_traps(true);
+
+	if (err)
+		return err;
+	t->arch.guest_gs = base;
+	t->arch.gs_in_use = true;
+	task_set_work(t, WORK_FULL);
+	return 0;
+}
+
 void arch_start_program(struct task *t, u64 entry, u64 stack)
 {
 	static const u8 zero[512 + 64] __attribute__((aligned(64))) = {
@@ -65,6 +108,8 @@ void arch_start_program(struct task *t, u64 entry, u64 stack)
 	t->regs.rsp = stack;
 	t->regs.rflags = FLAGS_START;
 	t->regs.orig_rax = (u64)-1;
+	if (t->arch.gs_in_use)
+		arch_entry_traps(false); /* slower, no more, if it fails */
 	t->arch.gs_in_use = false;
 	t->arch.guest_gs = 0;
 	t->arch.fs_base = 0;

@@ -29,6 +29,7 @@ _Static_assert((WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_PARK) ==
 	       WORK_INTERRUPT, "work bits");
 _Static_assert(TASK_BLOCK_MASK == TASK_BLOCK_SIZE - 1, "block size");
 
+extern char syscall_entry[];
 typedef void (*kernel_half)(struct task *t);
 kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 			struct task *t, u64 old_gs);
@@ -107,8 +108,27 @@ kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 	return trap_kernel;
 }
 
+/* A rewritten call in a process whose guest uses GS: syscall_entry traps at
+ * its first instruction (thread.c), so the registers are still the guest's. */
+static void entry_kernel(struct task *t)
+{
+	syscall_dispatch(t);
+}
+
+static kernel_half entry_trapped(const struct host_ucontext *uc,
+				 struct task *t, u64 old_gs)
+{
+	save_regs(t, uc, old_gs);
+	t->regs.orig_rax = uc->rax;
+	t->regs.rip = uc->rcx;
+	t->regs.r11 = uc->rflags;
+	t->entries++;
+	return entry_kernel;
+}
+
 /* ---- faults ------------------------------------------------------------------ */
 
+#define TRAP_PROTECTION 13
 #define TRAP_PAGE_FAULT 14
 #define FAULT_WRITE 2
 #define FAULT_EXEC 16
@@ -169,6 +189,8 @@ kernel_half fault_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 		uc->rip = (u64)uaccess_fixup;
 		return NULL;
 	}
+	if (uc->rip == (u64)syscall_entry && uc->trapno == TRAP_PROTECTION)
+		return entry_trapped(uc, t, old_gs);
 	if (in_libos(uc, t) &&
 	    !in_range(uc->rip, restore_window_start, restore_window_end))
 		fault_in_libos(uc, address);

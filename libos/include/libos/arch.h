@@ -46,6 +46,12 @@ size_t arch_xstate_pages(void);
 void arch_init(void);
 /* The guest's FS base, of the running thread. */
 void arch_set_fs(u64 base);
+/* The guest of the current process uses GS from now on: its rewritten calls
+ * no longer find the task there. */
+int arch_set_gs(struct task *t, u64 base);
+/* Do the rewritten calls of the current process enter by a trap?  What the
+ * host's mappings of a process lose (a restored one) is to be said again. */
+int arch_entry_traps(bool on);
 u64 arch_get_fs(void);
 
 #endif
