@@ -136,6 +136,19 @@ static int start_connect(struct socket *s)
 	return err;
 }
 
+/* With the host's network, its loopback is what nobody listens on inside. */
+static bool is_outside(const struct inet_addr *to)
+{
+	bool is_ours;
+
+	if (!inet_is_loopback(to) || !inet_host_network())
+		return !inet_is_loopback(to);
+	mutex_lock(&inet_lock);
+	is_ours = find_listener(to) != NULL;
+	mutex_unlock(&inet_lock);
+	return !is_ours;
+}
+
 /* What a second connect() says; 1: go on and connect. */
 static int connect_again(struct socket *s)
 {
@@ -265,7 +278,7 @@ static int tcp_connect(struct socket *s, const union sock_addr *a, u32 size,
 	err = prepare_connect(s, &to);
 	if (err)
 		return err;
-	if (!inet_is_loopback(&to))
+	if (is_outside(&to))
 		return tcp_host_connect(s, &to, nonblock);
 	return connect_inside(s, nonblock);
 }

@@ -42,10 +42,33 @@ static int check_destination(const struct socket *s,
 	return -ENETUNREACH;
 }
 
+static bool is_bound_inside(const struct inet_addr *to)
+{
+	struct inet_port *p;
+	struct socket *s;
+	bool found = false;
+
+	mutex_lock(&inet_lock);
+	p = inet_port_find(IPPROTO_UDP, to->port);
+	if (p)
+		list_for_each(s, &p->sockets, in.in_port)
+			found |= inet_accepts(s, to);
+	mutex_unlock(&inet_lock);
+	return found;
+}
+
+/* With the host's network, its loopback is what is not bound inside. */
 static bool is_outside(const struct inet_addr *to)
 {
-	return inet_host_network() && !inet_is_loopback(to) &&
-		!inet_is_multicast(to) && !inet_is_broadcast(to);
+	return inet_host_network() && !inet_is_multicast(to) &&
+		!inet_is_broadcast(to) &&
+		!(inet_is_loopback(to) && is_bound_inside(to));
+}
+
+static bool is_host_peer(const struct socket *s, const struct inet_addr *to)
+{
+	return s->in.is_host_plain && s->in.remote.port == to->port &&
+		inet_same_ip(to, &s->in.remote);
 }
 
 static void disconnect(struct socket *s)
@@ -173,17 +196,23 @@ static void nobody_there(struct socket *s, struct message *m)
 	socket_wake_all(s, EPOLLERR | EPOLLIN | EPOLLOUT);
 }
 
+static ssize_t send_outside(struct socket *s, struct message *m,
+			    const struct inet_addr *to)
+{
+	ssize_t n = udp_host_send(s, to, m);
+
+	message_free(m);
+	return n;
+}
+
 static ssize_t send_message(struct socket *s, struct message *m,
 			    const struct inet_addr *to)
 {
 	struct socket *r;
 	ssize_t n = m->size;
 
-	if (!inet_is_loopback(to)) {
-		n = udp_host_send(s, to, m);
-		message_free(m);
-		return n;
-	}
+	if (!inet_is_loopback(to) || is_host_peer(s, to))
+		return send_outside(s, m, to);
 	m->to = *to;
 	if (inet_is_any(&m->from)) {
 		u16 port = m->from.port;
@@ -194,6 +223,8 @@ static ssize_t send_message(struct socket *s, struct message *m,
 	if (s->opt.timestamp || s->opt.timestamp_ns)
 		m->time_ns = clock_realtime_ns();
 	r = find_receiver(m);
+	if (!r && s->in.published) /* a client on the host's loopback */
+		return send_outside(s, m, to);
 	if (!r) {
 		nobody_there(s, m);
 		return n;
