@@ -11,6 +11,7 @@
  */
 #include "internal.h"
 
+#include <libos/exec.h>
 #include <libos/file.h>
 #include <libos/futex.h>
 #include <libos/heap.h>
@@ -366,8 +367,10 @@ static long fork_process(struct task *t, const struct clone_request *r,
 	struct task *c;
 	long pid = -EAGAIN;
 
-	if (copies)
+	if (copies) {
 		mutex_lock(lock);
+		rewrite_before_fork(t->proc->mm);
+	}
 	c = process_new(t, r);
 	if (c) {
 		c->vfork_done = w ? &w->done : NULL;

@@ -62,6 +62,7 @@ struct text_page { /* the newest version of a rewritten page */
 	struct text_page *next;
 	u64 offset; /* in the file */
 	u8 *page;
+	u64 version; /* greater than that of any page made before */
 	u16 moved[MOVED_MAX]; /* where its shape 2 windows start */
 	u32 moved_count;
 };
@@ -80,6 +81,7 @@ struct text_file {
 /* Guards all here and task_arch.trap_*; after mm->map_lock. */
 static struct mutex rewrite_lock;
 static struct text_file *files[HASH_SIZE];
+static u64 newest_version; /* of any page; read without the lock */
 
 extern char syscall_entry[];
 
@@ -449,6 +451,8 @@ static bool page_update(struct text_file *f, struct text_page **pp,
 	if (w->moved_size)
 		p->moved[p->moved_count++] = (u16)(w->start & ~PAGE_MASK);
 	p->page = page; /* older versions stay where they are mapped */
+	p->version = newest_version + 1;
+	__atomic_store_n(&newest_version, p->version, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -473,6 +477,8 @@ static void rewrite_window(struct task *t, const struct vma *v,
 	    !page_update(f, &p, v, w))
 		return;
 	page_show(p, v);
+	if (m->text_version + 1 == p->version)
+		m->text_version = p->version;
 }
 
 /* Is a window of ours at start, and where does its trampoline go on? */
@@ -585,6 +591,59 @@ void rewrite_site(struct task *t)
 	mutex_unlock(&rewrite_lock);
 	if (may_map)
 		mutex_unlock(&m->map_lock);
+}
+
+/* Show what is newer in this mapping than m has; false: not all of it. */
+static bool catch_up(struct mm *m, const struct vma *v)
+{
+	struct text_file *f = file_find(v->file->inode);
+	struct text_page *p;
+	bool all = true;
+
+	for (p = f ? f->pages : NULL; p; p = p->next) {
+		if (p->version <= m->text_version || p->offset < v->offset ||
+		    p->offset >= v->offset + (v->end - v->start))
+			continue;
+		if (page_is_safe(current(), p, v) &&
+		    trampolines_map(m, f, base_of(v)))
+			page_show(p, v);
+		else
+			all = false;
+	}
+	return all;
+}
+
+/* The next mapping of rewritable text at or above addr. */
+static bool next_text(struct mm *m, u64 addr, struct vma *out)
+{
+	struct vma *v;
+
+	mutex_lock(&m->lock);
+	for (v = vma_next(m, addr); v && !may_rewrite(v); v = v->next)
+		;
+	if (v)
+		*out = *v;
+	mutex_unlock(&m->lock);
+	return v != NULL;
+}
+
+/* A site that only children run is rewritten by the first of them; without
+ * this each later one would trap there again. */
+void rewrite_before_fork(struct mm *m)
+{
+	u64 newest = __atomic_load_n(&newest_version, __ATOMIC_ACQUIRE);
+	struct vma v = { .end = 0 };
+	bool all = true;
+
+	if (m->text_version == newest || m->ref.count != 1 ||
+	    current()->arch.gs_in_use)
+		return;
+	mutex_lock(&rewrite_lock);
+	while (next_text(m, v.end, &v))
+		all &= catch_up(m, &v);
+	if (all)
+		m->text_version = newest;
+	mutex_unlock(&rewrite_lock);
 }
 
 void rewrite_text_mapped(struct mm *m, struct vma *v)

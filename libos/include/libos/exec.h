@@ -43,6 +43,9 @@ _Noreturn void exec_enter_guest(struct task *t);
 /* An executable file mapping has appeared: overlay patched pages.  Called
  * with mm->map_lock held and mm->lock free. */
 void rewrite_text_mapped(struct mm *m, struct vma *v);
+/* m, current()'s, is about to be copied: show it what others have rewritten.
+ * Called with mm->map_lock held and mm->lock free. */
+void rewrite_before_fork(struct mm *m);
 /* Map the guest's vDSO; its ELF header's address, or 0. */
 u64 vdso_map(struct mm *m);
 

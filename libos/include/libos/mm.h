@@ -54,6 +54,7 @@ struct mm {
 	u64 arg_start, arg_end, env_start, env_end;
 	u64 mmap_top;         /* addresses are chosen downwards from here */
 	u64 vdso;             /* the guest's vDSO */
+	u64 text_version;     /* of the rewritten pages that it shows */
 	bool is_host_process_owner;
 	bool fork_work;       /* of a fork: mm_after_fork_child has work */
 };
