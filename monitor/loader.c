@@ -82,14 +82,28 @@ static int map_at(uint64_t address, uint64_t size, int prot, int flags, int fd,
 		    (off_t)offset) == want ? 0 : -1;
 }
 
+/* A fork copies the page tables of a private mapping only once it has a page
+ * of its own; else the child faults for each piece of text that it runs.  So
+ * one word is written, as it is, before the text gets its protection. */
+static int map_text(uint64_t address, uint64_t size, int prot, int fd,
+		    uint64_t offset)
+{
+	volatile uint32_t *word = (void *)(uintptr_t)address;
+
+	if (map_at(address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+		   offset))
+		return -1;
+	*word = *word;
+	return mprotect((void *)(uintptr_t)address, size, prot);
+}
+
 static int map_image(const struct mon_image *im, int heap, struct err *e)
 {
 	unsigned i;
 
 	for (i = 0; i < im->text_count; i++)
-		if (map_at(im->text[i].address, im->text[i].size,
-			   im->text[i].prot, MAP_PRIVATE, im->fd,
-			   im->text[i].offset))
+		if (map_text(im->text[i].address, im->text[i].size,
+			     im->text[i].prot, im->fd, im->text[i].offset))
 			return load_error(e, "text");
 	if (map_at(BLY_HEAP, BLY_HEAP_SIZE, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_NORESERVE, heap, 0))
