@@ -59,6 +59,33 @@ int task_sleep_killable(u64 deadline_ns)
 	return t->work & WORK_EXIT ? -ERESTARTSYS : err;
 }
 
+/* Task blocks stay mapped, and a wake-up for nothing does no harm: the noted
+ * one may have gone by the time it is woken. */
+static void wake_sleeper(struct task *t)
+{
+	struct task *me = current();
+
+	if (me->holds_wake && !me->to_wake)
+		me->to_wake = t;
+	else
+		host_sync_wake(&t->wake_word, 1);
+}
+
+void task_hold_wake(void)
+{
+	current()->holds_wake = true;
+}
+
+void task_send_wake(void)
+{
+	struct task *me = current(), *t = me->to_wake;
+
+	me->holds_wake = false;
+	me->to_wake = NULL;
+	if (t)
+		host_sync_wake(&t->wake_word, 1);
+}
+
 void task_wake(struct task *t)
 {
 	u32 state;
@@ -67,7 +94,7 @@ void task_wake(struct task *t)
 		return;
 	state = __atomic_load_n(&t->sleep_state, __ATOMIC_SEQ_CST);
 	if (state == TASK_SLEEPING)
-		host_sync_wake(&t->wake_word, 1);
+		wake_sleeper(t);
 	else if (state == TASK_IN_HOST)
 		task_ring_doorbell(t);
 }
@@ -81,7 +108,7 @@ void task_kick(struct task *t)
 	__atomic_store_n(&t->wake_word, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&t->sleep_state, __ATOMIC_SEQ_CST) ==
 	    TASK_SLEEPING) {
-		host_sync_wake(&t->wake_word, 1);
+		wake_sleeper(t);
 		return;
 	}
 	mutex_lock(&t->kick_lock);

@@ -206,6 +206,7 @@ static void proc_end(struct proc *p, struct task *t)
 		proc_spawn_exited(p, p->exit_code);
 	vfork_release(t);
 	ref_get(&p->ref); /* t->proc stays valid to the end */
+	task_hold_wake(); /* the parent wants the lock as soon as it wakes */
 	mutex_lock(&tasklist_lock);
 	give_children_away(p);
 	become_zombie(p, t);
@@ -214,6 +215,7 @@ static void proc_end(struct proc *p, struct task *t)
 		check_orphaned(p->pgid, p);
 	notify(p);
 	mutex_unlock(&tasklist_lock);
+	task_send_wake();
 	proc_put(p);
 }
 

@@ -81,6 +81,8 @@ struct task {
 	/* --- sleeping (sched.c) --- */
 	u32 wake_word;       /* futex: 0 may sleep, 1 woken */
 	u32 sleep_state;     /* enum task_sleep_state, atomic */
+	bool holds_wake;     /* private: see task_hold_wake() */
+	struct task *to_wake;
 	host_handle doorbell;/* event handle, 0: none yet (ipc/hostwait.c)
 	                      * reopened on resume: empty */
 
@@ -202,6 +204,11 @@ int task_start_host(struct task *t, bool new_process);
 struct task *kthread_create(const char *name, void (*fn)(void *), void *arg);
 /* Make t look at t->work soon, wherever it is. */
 void task_kick(struct task *t);
+/* Who is woken under a lock that it takes next would wait for that lock at
+ * once.  From task_hold_wake() on the first one woken is only noted;
+ * task_send_wake(), after the unlock, wakes it. */
+void task_hold_wake(void);
+void task_send_wake(void);
 static inline void task_set_work(struct task *t, u32 bits)
 {
 	__atomic_fetch_or(&t->work, bits, __ATOMIC_SEQ_CST);
