@@ -96,6 +96,7 @@ struct waits {
 		unsigned index;
 	} who[POLL_MAX];
 	unsigned count;
+	int timeout_ms;
 };
 
 static void waits_add(struct waits *w, int fd,
@@ -138,11 +139,27 @@ static void request_ready(struct monitor *m, unsigned index)
 	}
 }
 
+/* A sandbox that forks a lot would wake the monitor for each death: after one
+ * the next are collected together.  Nobody waits for it, except that a crash
+ * is told so much later. */
+#define REAP_MS 3
 static void signal_ready(struct monitor *m, unsigned index)
 {
 	/* What was asked before the death is answered before it is told. */
 	dispatch_read(m);
 	children_reap(m);
+	m->reap_ns = now_ns() + REAP_MS * 1000000;
+}
+
+/* Milliseconds until deaths are looked at again; -1: they are now. */
+static int reap_pause(struct monitor *m)
+{
+	uint64_t now = m->reap_ns ? now_ns() : 0;
+
+	if (now < m->reap_ns)
+		return (int)((m->reap_ns - now) / 1000000) + 1;
+	m->reap_ns = 0;
+	return -1;
 }
 
 static void listener_ready(struct monitor *m, unsigned index)
@@ -185,8 +202,10 @@ static void waits_collect(struct waits *w, struct monitor *m)
 	unsigned i;
 
 	w->count = 0;
+	w->timeout_ms = reap_pause(m);
 	waits_add(w, m->request, request_ready, 0);
-	waits_add(w, m->signals, signal_ready, 0);
+	if (w->timeout_ms < 0)
+		waits_add(w, m->signals, signal_ready, 0);
 	waits_add(w, m->listener, listener_ready, 0);
 	waits_add(w, m->console, console_ready, 0);
 	for (i = 0; i < MON_CLIENTS; i++)
@@ -205,7 +224,7 @@ _Noreturn void monitor_run(struct monitor *m)
 
 	for (;;) {
 		waits_collect(&w, m);
-		if (poll(w.fd, w.count, -1) < 0 && errno != EINTR)
+		if (poll(w.fd, w.count, w.timeout_ms) < 0 && errno != EINTR)
 			monitor_end(m, 125 << 8, "the sandbox was ended: its "
 				    "monitor cannot wait: %s",
 				    strerror(errno));

@@ -119,6 +119,7 @@ struct monitor {
 	uint32_t denied_count;
 	uint64_t request_count;
 	uint64_t start_ns;
+	uint64_t reap_ns;       /* deaths are not looked at before, 0: now */
 };
 
 /* ---- start, in the command --------------------------------------------- */
