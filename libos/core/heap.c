@@ -48,6 +48,8 @@ struct slab_class {
 	char *bump, *bump_end;
 };
 static struct slab_class slabs[ARRAY_SIZE(slab_sizes)];
+static struct mutex chunk_lock; /* guards the next two */
+static char *chunk, *chunk_end; /* pages for slabs */
 
 static void *page_address(u64 index)
 {
@@ -193,9 +195,30 @@ static unsigned slab_class_of(size_t size)
 	return i;
 }
 
+/* Slabs lie together: a new picoprocess, which has no page tables for the
+ * heap, takes it in by pieces of this size (task.c). */
+#define CHUNK_PAGES 16
+static char *slab_page(void)
+{
+	char *page = NULL;
+
+	mutex_lock(&chunk_lock);
+	if (chunk == chunk_end) {
+		chunk = page_alloc_aligned(CHUNK_PAGES,
+					   CHUNK_PAGES * PAGE_SIZE);
+		chunk_end = chunk ? chunk + CHUNK_PAGES * PAGE_SIZE : NULL;
+	}
+	if (chunk) {
+		page = chunk;
+		chunk += PAGE_SIZE;
+	}
+	mutex_unlock(&chunk_lock);
+	return page ? page : page_alloc(1);
+}
+
 static bool slab_grow(struct slab_class *c, unsigned class)
 {
-	char *page = page_alloc(1);
+	char *page = slab_page();
 
 	if (!page)
 		return false;

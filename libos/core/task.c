@@ -232,7 +232,7 @@ static void adopt_host_thread(struct task *t)
 	__atomic_store_n(&t->host_alive, 1, __ATOMIC_SEQ_CST);
 }
 
-extern char libos_data_start[], libos_bss_end[];
+extern char libos_data_start[], libos_hot_end[];
 
 /* The host copies no page tables of what is shared, but a read fault brings
  * in all the pages of its 64 KiB that exist, for writing too: a look at each
@@ -244,7 +244,7 @@ static void warm_up(void)
 {
 	u64 at = (u64)libos_data_start;
 
-	for (; at < (u64)libos_bss_end; at += FAULT_AROUND)
+	for (; at < (u64)libos_hot_end; at += FAULT_AROUND)
 		(void)*(volatile const u8 *)at;
 }
 

@@ -49,6 +49,9 @@ typedef long ssize_t;
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* Zeroed data that lies apart, so that the rest is close together: a new
+ * picoprocess takes in 64 KiB of it at a time (core/task.c). */
+#define LARGE __attribute__((section(".bss.large")))
 #define NSEC_PER_SEC 1000000000ull
 
 /* Pointers that can also carry an error. */
