@@ -261,7 +261,8 @@ int cmd_run(int argc, char **argv)
 		return 0;
 	}
 	code = attend(&run);
-	if (run.request.is_removed)
+	if (run.request.is_removed) /* while the host takes it down */
 		state_remove(&run.state);
+	sandbox_reap(&run.sandbox);
 	return code;
 }

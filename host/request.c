@@ -18,7 +18,6 @@
 
 #define CMSG_SPACE_ONE 24 /* a header and one descriptor, padded */
 #define CMSG_SIZE_ONE 20
-#define LOOKS 40 /* for an answer, before sleeping */
 
 struct call {
 	u32 op;
@@ -110,19 +109,11 @@ static int call_receive(struct call *c)
 	struct raw_msghdr m = { .iov = iov, .iov_count = 2 };
 	int64_t r;
 
-	/* The monitor answers within microseconds when it is awake: sleeping
-	 * and being woken would cost more than looking a few times.  Not for
-	 * the clock: the host brings our processor time up to date only when
-	 * we leave the processor. */
-	for (int tries = 0;; tries++) {
+	do {
 		m.control = control;
 		m.control_size = sizeof(control);
-		r = raw_recvmsg(BLY_FD_MONITOR, &m,
-				tries < LOOKS && c->op != MON_CLOCK
-					? RAW_MSG_DONTWAIT : 0);
-		if (r != -HOST_EINTR && r != -HOST_EAGAIN)
-			break;
-	}
+		r = raw_recvmsg(BLY_FD_MONITOR, &m, 0);
+	} while (r == -HOST_EINTR);
 	if (r < 0)
 		return (int)r;
 	if (r < (int64_t)sizeof(c->reply))

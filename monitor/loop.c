@@ -111,10 +111,6 @@ static void waits_add(struct waits *w, int fd,
 	w->count++;
 }
 
-/* A request seldom comes alone (program start, directory walks), and waking
- * from a sleep costs several times what answering does: look again for a
- * moment before sleeping. */
-#define LINGER_NS 30000
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -123,20 +119,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* No looking again for a moment: both sides mostly share a processor, where
+ * that only keeps the other one from running. */
 static void request_ready(struct monitor *m, unsigned index)
 {
-	uint64_t until = now_ns() + LINGER_NS;
-	unsigned rounds = 0;
-
-	/* Not for ever: commands and deaths have their turn. */
-	while (m->request >= 0 && rounds < 32) {
-		if (dispatch_read(m)) {
-			until = now_ns() + LINGER_NS;
-			rounds++;
-		} else if (now_ns() >= until) {
-			break;
-		}
-	}
+	dispatch_read(m);
 }
 
 /* A sandbox that forks a lot would wake the monitor for each death: after one

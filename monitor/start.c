@@ -337,7 +337,7 @@ static int await_start(struct sandbox *s, const struct sandbox_config *c,
 	return r;
 }
 
-static void reap(struct sandbox *s)
+void sandbox_reap(struct sandbox *s)
 {
 	int status;
 
@@ -375,7 +375,7 @@ int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
 	}
 	if (await_start(out, c, e)) {
 		kill(out->monitor, SIGKILL);
-		reap(out);
+		sandbox_reap(out);
 		return -1;
 	}
 	return 0;
@@ -406,7 +406,6 @@ int sandbox_wait(struct sandbox *s, int *status, char *text, size_t size,
 		s->status = SIGKILL;
 		snprintf(buf, sizeof(buf), "the sandbox's monitor was killed");
 	}
-	reap(s);
 	*status = s->status;
 	if (text && size)
 		snprintf(text, size, "%s", buf);

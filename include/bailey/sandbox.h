@@ -119,9 +119,12 @@ struct sandbox {
 int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
 		  struct err *e);
 /* Wait for the end: *status as wait(2) has it; text (may be NULL) gets why
- * if the sandbox failed rather than ended. Frees what sandbox_start made. */
+ * if the sandbox failed rather than ended. */
 int sandbox_wait(struct sandbox *s, int *status, char *text, size_t size,
 		 struct err *e);
+/* After sandbox_wait: wait until nothing of the sandbox is left, which the
+ * host's kernel takes some time over, and free what sandbox_start made. */
+void sandbox_reap(struct sandbox *s);
 /* Exit status of a command for a wait(2) status: 0..255, 128+n. */
 int sandbox_exit_code(int wait_status);
 /* Forget a detached sandbox: close the connection, do not wait. */

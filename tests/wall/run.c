@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	sandbox_wait(&s, &status, text, sizeof(text), &e);
+	sandbox_reap(&s);
 	printf("end: %d %s\n", sandbox_exit_code(status), text);
 	if (s.text[0])
 		printf("messages: %s\n", s.text);
