@@ -76,6 +76,14 @@ static int map_user(const struct monitor *m, struct err *e)
 	return 0;
 }
 
+/* What no program started from here on could have, the picoprocesses' too. */
+static void bound_capabilities(void)
+{
+	for (int cap = 0; cap < 64; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno == EINVAL)
+			break;
+}
+
 int namespaces_enter(struct monitor *m, struct err *e)
 {
 	setsid();
@@ -88,6 +96,7 @@ int namespaces_enter(struct monitor *m, struct err *e)
 	/* No terminal, no hint of the host's name or directory. */
 	if (sethostname("bailey", 6) || setdomainname("", 0))
 		return step_error(e, "host name");
+	bound_capabilities();
 	umask(0);
 	return 0;
 }
@@ -112,11 +121,7 @@ int privileges_drop(struct err *e)
 	struct __user_cap_header_struct h = {
 		.version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2];
-	int cap;
 
-	for (cap = 0; cap < 64; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno == EINVAL)
-			break;
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	memset(none, 0, sizeof(none));
 	if (syscall(SYS_capset, &h, none))

@@ -210,18 +210,23 @@ int prepare_state(struct monitor *m, struct err *e)
 {
 	const char *path = m->config->state_dir;
 	int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+	/* With a command in attendance both are its output. */
+	bool has_log = m->detach || m->config->fds[1] < 0 ||
+		       m->config->fds[2] < 0;
 	int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir >= 0) {
-		m->log = openat(dir, "log", flags, 0600);
-		m->messages = openat(dir, "messages", flags, 0600);
+		if (has_log) {
+			m->log = openat(dir, "log", flags, 0600);
+			m->messages = openat(dir, "messages", flags, 0600);
+		}
 		m->denied = openat(dir, "denied", flags, 0600);
 		m->exit_file = openat(dir, "exit", flags | O_TRUNC, 0600);
 		unlinkat(dir, "control", 0);
 		m->listener = control_listen(dir);
 	}
-	if (dir < 0 || m->log < 0 || m->messages < 0 || m->denied < 0 ||
-	    m->exit_file < 0 || m->listener < 0)
+	if (dir < 0 || m->denied < 0 || m->exit_file < 0 || m->listener < 0 ||
+	    (has_log && (m->log < 0 || m->messages < 0)))
 		err_set(e, 125, "cannot write to %s: %s", path,
 			strerror(errno));
 	else

