@@ -34,6 +34,9 @@ void proc_start_group_exit(struct proc *p, u32 wait_code)
 		return;
 	p->group_exiting = true;
 	p->exit_code = wait_code;
+	/* From here on its parent hears of its end only. */
+	p->is_stopped = p->continued = p->tell_continued = false;
+	p->stop_left = 0;
 	list_for_each(t, &p->threads, in_proc) {
 		if (t->is_exiting)
 			continue;
