@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Ask; the answer is in payload, its size returned, or -1. */
-static int ask(int fd, enum control_op op, char *payload)
+static int ask(int fd, enum control_op op, char *payload, int *number)
 {
 	struct control_msg m = { .op = op };
 	struct pollfd p = { fd, POLLIN, 0 };
@@ -22,6 +22,7 @@ static int ask(int fd, enum control_op op, char *payload)
 	/* a sandbox that is busy or stopped may not answer */
 	while (poll(&p, 1, 2000) > 0 &&
 	       control_recv(fd, &m, payload, CONTROL_PAYLOAD_MAX) > 0) {
+		*number = m.a;
 		if (m.op == CTL_DONE && m.b == (uint32_t)op)
 			return (int)m.size;
 		if (m.op == CTL_ERROR || m.op == CTL_ENDED)
@@ -30,29 +31,39 @@ static int ask(int fd, enum control_op op, char *payload)
 	return -1;
 }
 
+/* Only the library OS knows its processes: the monitor is not told of births,
+ * and several processes may live in one picoprocess.  null: no answer. */
+static void add_processes(int fd, char *payload, json_t *o)
+{
+	json_t *list = NULL;
+	int count = 0;
+
+	if (ask(fd, CTL_PS, payload, &count) > 0)
+		list = json_loads(payload, 0, NULL);
+	json_object_set_new(o, "ProcessCount", list ? json_integer(count) :
+			    json_null());
+	json_object_set_new(o, "Processes", list ? list : json_null());
+}
+
 static void add_live(const struct state *s, json_t *o)
 {
 	char *payload = xcalloc(1, CONTROL_PAYLOAD_MAX);
 	int fd = state_connect(s, NULL);
 	struct control_state st;
-	json_t *processes;
+	int none;
 
 	if (fd < 0)
 		return;
-	if (ask(fd, CTL_STATE, payload) >= (int)sizeof(st)) {
+	if (ask(fd, CTL_STATE, payload, &none) >= (int)sizeof(st)) {
 		memcpy(&st, payload, sizeof(st));
-		json_object_set_new(o, "Monitor", json_pack("{s:i,s:i,s:I,s:I}",
-			"Processes", (int)st.processes,
+		json_object_set_new(o, "Monitor", json_pack("{s:i,s:I,s:I}",
 			"Denied", (int)st.denied,
 			"Requests", (json_int_t)st.requests,
 			"StartedNs", (json_int_t)st.start_ns));
 	}
-	if (ask(fd, CTL_PS, payload) > 0) {
-		processes = json_loads(payload, 0, NULL);
-		if (processes)
-			json_object_set_new(o, "Processes", processes);
-	}
+	add_processes(fd, payload, o);
 	close(fd);
+	free(payload);
 }
 
 static int inspect_one(struct state *s, void *ctx, struct err *e)

@@ -192,8 +192,8 @@ static void do_state(struct monitor *m, struct mon_client *c,
 		     const struct incoming *in)
 {
 	struct control_state s = {
-		.processes = m->processes, .denied = m->denied_count,
 		.requests = m->request_count, .start_ns = m->start_ns,
+		.denied = m->denied_count,
 		.init_pid = m->init, .program_started = m->is_started,
 	};
 
@@ -372,6 +372,8 @@ static void report_started(struct monitor *m, const struct mon_report *r,
 static void report_answer(struct monitor *m, const struct mon_report *r,
 			  const char *text)
 {
+	struct control_msg msg = { .op = CTL_DONE, .b = CTL_PS,
+				   .a = r->status, .size = r->text_size };
 	unsigned i;
 
 	for (i = 0; i < MON_CLIENTS; i++) {
@@ -380,7 +382,7 @@ static void report_answer(struct monitor *m, const struct mon_report *r,
 		if (c->fd < 0 || !c->is_waiting || c->ps_token != r->token)
 			continue;
 		c->is_waiting = false;
-		client_done(m, c, CTL_PS, 0, text, r->text_size);
+		client_send(m, c, &msg, text);
 	}
 }
 

@@ -56,7 +56,6 @@ _Noreturn void monitor_end(struct monitor *m, int wait_status,
 /* ---- deaths -------------------------------------------------------------- */
 static void child_died(struct monitor *m, pid_t pid, int status)
 {
-	m->processes--;
 	if (WIFSIGNALED(status))
 		monitor_end(m, WTERMSIG(status),
 			    "the sandbox was ended: its process %d was killed "

@@ -115,7 +115,6 @@ struct monitor {
 	unsigned relay_count;
 	uint32_t next_token;
 	bool is_started;        /* the program runs */
-	uint32_t processes;
 	uint32_t denied_count;
 	uint64_t request_count;
 	uint64_t start_ns;

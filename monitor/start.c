@@ -241,7 +241,6 @@ static _Noreturn void monitor_main(struct monitor *m)
 	if (namespaces_enter(m, &e) || (!m->was_root && trees_mount(m, &e)) ||
 	    namespaces_close_root(m, &e) || loader_start(m, &e))
 		monitor_fail(m, &e);
-	m->processes = 1;
 	forget_command(m);
 	if (close_others(m, false) || privileges_drop(&e) || lockdown(m, &e))
 		monitor_fail(m, &e);

@@ -77,6 +77,11 @@ same "exec sees the others" 1 "$(quiet "$BAILEY" exec life sh -c \
 	'cat /proc/1/cmdline | tr "\0" " " | grep -c "sleep 1000"')"
 same "exec -i" data "$(echo data | "$BAILEY" exec -i life cat)"
 status "exec not found" 127 "$BAILEY" exec life nosuchprogram
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	quiet "$BAILEY" exec life true
+done
+check "inspect counts processes" until_true sh -c \
+	"'$BAILEY' inspect life | grep -q '\"ProcessCount\": 1,'"
 same "inspect" running "$("$BAILEY" inspect life | sed -n \
 	's/.*"Status": "\(.*\)".*/\1/p')"
 status "rm of a running one" 125 "$BAILEY" rm life

@@ -152,7 +152,8 @@ enum control_op {
 	CTL_SIGNAL, /* a: signal, token: of a spawn of this connection */
 	CTL_WINDOW, /* a: rows, b: columns, token: 0 the main console, or of
 	             * a spawn of this connection; no answer */
-	CTL_PS,     /* answer's payload: JSON text from the library OS */
+	CTL_PS,     /* answer's payload: JSON text from the library OS, which
+	             * may be cut; a: number of processes */
 	CTL_STATE,  /* answer's payload: struct control_state */
 	CTL_DENIED, /* answer's payload: the last refused requests (text) */
 	CTL_PAUSE,  /* freeze; CTL_DONE when every thread stands still */
@@ -188,14 +189,12 @@ struct control_msg {
 };
 #define CONTROL_PAYLOAD_MAX 0x20000u /* 128 KiB */
 struct control_state {
-	uint32_t processes;     /* picoprocesses alive */
-	uint32_t denied;        /* refused requests so far */
 	uint64_t requests;      /* all requests so far */
 	uint64_t start_ns;      /* CLOCK_REALTIME at the start */
-	int32_t init_pid;       /* first picoprocess, inside the namespace */
+	uint32_t denied;        /* refused requests so far */
 	uint32_t program_started;
 	uint32_t is_paused;
-	uint32_t pad;
+	int32_t init_pid;       /* first picoprocess, inside the namespace */
 };
 
 /* Send and receive one message. fds may be NULL. control_recv returns 1 for

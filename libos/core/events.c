@@ -106,6 +106,7 @@ static void answer_ps(u32 token)
 	const size_t size = 0xc000;
 	char *text = kmalloc(size), cmd[512];
 	size_t n = 0;
+	s32 count = 0;
 	struct proc *p;
 
 	if (!text)
@@ -115,8 +116,9 @@ static void answer_ps(u32 token)
 	list_for_each(p, &all_procs, in_all) {
 		size_t len = p->cmdline_size;
 
+		count++;
 		if (n + 700 > size)
-			break;
+			continue; /* counted, but there is no room to list it */
 		while (len && !p->cmdline[len - 1])
 			len--;
 		json_string(cmd, sizeof(cmd), p->cmdline ? p->cmdline : "",
@@ -131,7 +133,7 @@ static void answer_ps(u32 token)
 	}
 	mutex_unlock(&tasklist_lock);
 	n += (size_t)snprintf(text + n, size - n, "]");
-	host_report(HOST_REPORT_ANSWER, token, 0, text, MIN(n, size - 1));
+	host_report(HOST_REPORT_ANSWER, token, count, text, MIN(n, size - 1));
 	kfree(text);
 }
 
