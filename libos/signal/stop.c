@@ -10,6 +10,8 @@
 
 #define NS_PER_TICK (NSEC_PER_SEC / 100)
 
+/* Who still sits in an earlier stop that was lifted a moment ago stays there
+ * and is not waited for. */
 void signal_stop_begin(struct task *t, int sig)
 {
 	struct proc *p = t->proc;
@@ -20,8 +22,10 @@ void signal_stop_begin(struct task *t, int sig)
 	list_for_each(other, &p->threads, in_proc) {
 		if (other->is_exiting)
 			continue;
-		p->stop_left++;
 		task_set_work(other, WORK_STOP);
+		if (other->is_stopped)
+			continue;
+		p->stop_left++;
 		if (other != t)
 			task_kick(other);
 	}
@@ -88,25 +92,39 @@ static bool arrive(struct task *t)
 	return last;
 }
 
+static bool must_stay(struct task *t)
+{
+	u32 work = __atomic_load_n(&t->work, __ATOMIC_SEQ_CST);
+
+	return (work & WORK_STOP) && !(work & WORK_EXIT);
+}
+
+/* False if it was stopped anew before it could leave. */
+static bool leave(struct task *t)
+{
+	struct sighand *s = sighand_lock(t->proc);
+	bool leaves = !must_stay(t);
+
+	if (leaves) {
+		t->is_stopped = false;
+		signal_recalc(t);
+	}
+	mutex_unlock(&s->lock);
+	return leaves;
+}
+
 void signal_stop_wait(struct task *t)
 {
-	struct sighand *s;
-
 	if (arrive(t))
 		tell_parent(t->proc, CLD_STOPPED, (int)t->proc->stop_signal);
-	for (;;) {
-		u32 work;
-
-		task_prepare_sleep();
-		work = __atomic_load_n(&t->work, __ATOMIC_SEQ_CST);
-		if (!(work & WORK_STOP) || (work & WORK_EXIT))
-			break;
-		task_sleep_killable(HOST_FOREVER);
-	}
-	s = sighand_lock(t->proc);
-	t->is_stopped = false;
-	signal_recalc(t);
-	mutex_unlock(&s->lock);
+	do {
+		for (;;) {
+			task_prepare_sleep();
+			if (!must_stay(t))
+				break;
+			task_sleep_killable(HOST_FOREVER);
+		}
+	} while (!leave(t));
 }
 
 void signal_continue(struct proc *p)
