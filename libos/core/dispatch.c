@@ -2,6 +2,7 @@
  * dispatch.c - from a system call number to its handler, and the checks on
  * the way back to the guest.
  */
+#include <libos/proc.h>
 #include <libos/sys.h>
 #include <libos/task.h>
 
@@ -19,14 +20,19 @@ long sys_nosys(struct task *t, const struct sysargs *a)
 	return -ENOSYS;
 }
 
-static long call_traced(struct task *t, const struct sysargs *a, u64 nr)
+/* Of a task that is traced or has filters of its own. */
+static long call_watched(struct task *t, const struct sysargs *a, u64 nr)
 {
+	bool trace = t->work & WORK_TRACE;
 	long ret;
 
-	trace_enter(t, a, (long)nr);
-	ret = nr < sys_table_size && sys_table[nr].fn ? sys_table[nr].fn(t, a)
-						      : -ENOSYS;
-	trace_exit(t, a, (long)nr, ret);
+	if (trace)
+		trace_enter(t, a, (long)nr);
+	if (!(t->work & WORK_SECCOMP) || !seccomp_stops(t, a, nr, &ret))
+		ret = nr < sys_table_size && sys_table[nr].fn ?
+			sys_table[nr].fn(t, a) : -ENOSYS;
+	if (trace)
+		trace_exit(t, a, (long)nr, ret);
 	return ret;
 }
 
@@ -37,14 +43,15 @@ void syscall_dispatch(struct task *t)
 	u64 nr = t->regs.orig_rax;
 	long ret;
 
-	if (UNLIKELY(t->work & WORK_TRACE))
-		ret = call_traced(t, a, nr);
+	if (UNLIKELY(t->work & (WORK_TRACE | WORK_SECCOMP)))
+		ret = call_watched(t, a, nr);
 	else if (LIKELY(nr < sys_table_size && sys_table[nr].fn))
 		ret = sys_table[nr].fn(t, a);
 	else
 		ret = -ENOSYS;
 	/* ERESTART*: the way out decides, even if no signal is left. */
-	if (UNLIKELY(ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK))
+	if (UNLIKELY(ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK) &&
+	    (s64)t->regs.orig_rax != -1)
 		task_set_work(t, WORK_SIGNAL);
 	t->regs.rax = (u64)ret;
 }

@@ -156,6 +156,7 @@ void task_put(struct task *t)
 		return;
 	task_forget(t);
 	task_release_doorbell(t);
+	seccomp_release(t);
 	sigpending_flush(&t->pending);
 	if (t->arch.xstate) {
 		page_free(t->arch.xstate, arch_xstate_pages());

@@ -30,6 +30,7 @@ struct pstat {
 	u32 policy, priority;
 	u64 switches;
 	u64 cpu_mask;
+	u32 seccomp_mode, seccomp_filters;
 	struct proc *tracer;
 };
 
@@ -52,6 +53,8 @@ static void get_signals(struct pstat *st, struct proc *p, struct task *t)
 	st->pending = t ? t->pending.set : 0;
 	st->shared_pending = p->pending.set;
 	st->blocked = t ? t->blocked : 0;
+	st->seccomp_mode = t ? t->seccomp_mode : 0;
+	st->seccomp_filters = t ? seccomp_filter_count(t) : 0;
 	for (int i = 0; i < NSIG; i++) {
 		if (h->action[i].handler == 1)
 			st->ignored |= 1ull << i;
@@ -279,10 +282,10 @@ static void show_status_rights(struct seq *s, const struct pstat *st)
 		   "CapBnd:\t%016lx\nCapAmb:\t%016lx\n", c->cap_inheritable,
 		   c->cap_permitted, c->cap_effective, c->cap_bounding,
 		   c->cap_ambient);
-	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n"
+	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n"
 		   "Speculation_Store_Bypass:\tvulnerable\n"
 		   "SpeculationIndirectBranch:\talways enabled\n",
-		   c->no_new_privs);
+		   c->no_new_privs, st->seccomp_mode, st->seccomp_filters);
 	seq_printf(s, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", mask);
 	for (u32 i = 0, printed = 0; i < 64; i++) {
 		u32 end = i;

@@ -141,6 +141,16 @@ static bool inherit_objects(struct proc *p, struct proc *from, u64 flags)
 	return p->sighand && p->files && p->fs && p->mm;
 }
 
+/* Another thread may be setting filters for all. */
+static void inherit_filters(struct task *c, struct task *t)
+{
+	struct sighand *s = sighand_lock(t->proc);
+
+	c->cred.no_new_privs = t->cred.no_new_privs;
+	seccomp_inherit(c, t);
+	mutex_unlock(&s->lock);
+}
+
 static void inherit_process(struct proc *p, struct proc *from)
 {
 	memcpy(p->rlimits, from->rlimits, sizeof(p->rlimits));
@@ -222,6 +232,8 @@ static bool thread_enter(struct proc *p, struct task *c)
 	s = sighand_lock(p);
 	ok = !p->group_exiting && !p->exec_by && !p->stop_left;
 	if (ok) {
+		c->cred.no_new_privs = current()->cred.no_new_privs;
+		seccomp_inherit(c, current());
 		list_push_back(&p->threads, &c->in_proc);
 		p->thread_count++;
 	}
@@ -285,6 +297,7 @@ static struct task *process_new(struct task *t, const struct clone_request *r)
 	list_push_back(&p->threads, &c->in_proc);
 	p->exit_signal = r->exit_signal;
 	inherit_thread(c, t, r);
+	inherit_filters(c, t);
 	inherit_process(p, from);
 	if (!inherit_objects(p, from, r->flags) || !inherit_image(p, from)) {
 		list_remove(&c->in_proc);

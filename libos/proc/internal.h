@@ -48,6 +48,9 @@ bool task_count_take(struct proc *p);
 void task_count_add(void);             /* not to be refused */
 void task_count_give(void);
 
+/* seccomp.c: PR_SET_SECCOMP */
+long seccomp_prctl(struct task *t, u64 mode, u64 uprog);
+
 /* rusage.c */
 struct guest_rusage {
 	s64 utime[2], stime[2];

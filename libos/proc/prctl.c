@@ -184,9 +184,9 @@ long sys_prctl(struct task *t, const struct sysargs *a)
 	case PR_CAP_AMBIENT:
 		return capabilities(&t->cred, a);
 	case PR_GET_SECCOMP:
-		return 0;
+		return t->seccomp_mode;
 	case PR_SET_SECCOMP:
-		return -EINVAL;
+		return seccomp_prctl(t, a->a[1], a->a[2]);
 	case PR_GET_TID_ADDRESS:
 		return put_user_u64(a->a[1], t->clear_child_tid);
 	case PR_SET_PTRACER: /* nothing traces here */

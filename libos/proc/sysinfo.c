@@ -203,9 +203,3 @@ long sys_rseq(struct task *t, const struct sysargs *a)
 {
 	return -ENOSYS;
 }
-
-/* A program's own filters are not run; it is told so. */
-long sys_seccomp(struct task *t, const struct sysargs *a)
-{
-	return -EINVAL;
-}

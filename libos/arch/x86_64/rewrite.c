@@ -17,7 +17,8 @@
  * The jump leads to a trampoline of this site:
  *   shape 1   mov $nr,%eax; lea back(%rip),%rcx; jmp *entry(%rip)
  *   shape 2   lea 1f(%rip),%rcx; jmp *entry(%rip); syscall
- *             1: the moved instructions; jmp back
+ *             1: the moved instructions; jmp back; at the end of its room, how
+ *             far away the program's own instruction is
  * (the syscall in the second is for restarts: they go back two bytes).
  *
  * Rewritten pages and trampolines are kernel heap pages, one copy per file
@@ -56,6 +57,7 @@
 #define SITE_BYTES 32
 #define HASH_SIZE 64
 #define CONTINUE_OFFSET 15 /* of a shape 2 trampoline: lea, jmp, syscall */
+#define ORIGIN_OFFSET 56   /* there: from its syscall to the program's */
 
 #define MOVED_MAX 32
 struct text_page { /* the newest version of a rewritten page */
@@ -196,12 +198,15 @@ static u64 trampoline_add(struct text_file *f, u64 base, s32 nr,
 		put_rel32(p, "\xff\x25", 2, at + (u64)(p - start), zone);
 	} else {
 		u64 cont = at + CONTINUE_OFFSET;
+		s64 origin;
 
 		p = put_rel32(p, "\x48\x8d\x0d", 3, at, cont);
 		p = put_rel32(p, "\xff\x25", 2, at + 7, zone);
 		p = put_bytes(p, "\x0f\x05", 2);
 		p = put_bytes(p, moved, moved_size);
 		put_rel32(p, "\xe9", 1, at + (u64)(p - start), back);
+		origin = (s64)(back - moved_size - cont);
+		memcpy(start + ORIGIN_OFFSET, &origin, sizeof(origin));
 	}
 	f->used++;
 	return at;
@@ -532,6 +537,36 @@ void rewrite_fix_rip(struct task *t)
 	mutex_unlock(&rewrite_lock);
 }
 
+/* ---- where a call comes from ------------------------------------------------- */
+static bool in_trampolines(struct mm *m, u64 at)
+{
+	struct vma *v;
+	bool is;
+
+	mutex_lock(&m->lock);
+	v = vma_find(m, at);
+	is = v && v->name && !strcmp(v->name, "[syscalls]");
+	mutex_unlock(&m->lock);
+	return is;
+}
+
+u64 arch_call_site(const struct task *t)
+{
+	u64 slot = t->regs.rip - CONTINUE_OFFSET;
+	s64 origin;
+
+	if ((slot % TRAMPOLINE_BYTES) || !in_trampolines(t->proc->mm, slot) ||
+	    copy_from_user(&origin, slot + ORIGIN_OFFSET, sizeof(origin)))
+		return t->regs.rip;
+	return t->regs.rip + (u64)origin;
+}
+
+void arch_show_call_site(struct task *t)
+{
+	t->regs.rip = arch_call_site(t);
+}
+
+/* ---- a trap ------------------------------------------------------------------ */
 static bool may_rewrite(const struct vma *v)
 {
 	return v && v->file && (v->prot & PROT_EXEC) &&

@@ -38,6 +38,10 @@ int arch_signal_return(struct task *t, u64 *mask);
 /* Remember the call for a restart / undo a restart (see Linux
  * arch_do_signal_or_restart): result codes ERESTART* -> registers. */
 void arch_restart_syscall(struct task *t, long nr);
+/* Behind the instruction of the current call, as the program has it: it may
+ * have been moved.  arch_show_call_site: go on from there. */
+u64 arch_call_site(const struct task *t);
+void arch_show_call_site(struct task *t);
 /* Where the host may put an interrupted context of this host thread. */
 void arch_set_trap_area(void *area, size_t size);
 void arch_set_current(struct task *t);

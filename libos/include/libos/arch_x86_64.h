@@ -7,6 +7,8 @@
 
 #include <libos/base.h>
 
+#define ARCH_AUDIT 0xc000003eu /* AUDIT_ARCH_X86_64 */
+
 struct regs {
 	/* the six system-call arguments, in order */
 	u64 rdi, rsi, rdx, r10, r8, r9;

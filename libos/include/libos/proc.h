@@ -50,6 +50,16 @@ u32 proc_task_count(void);
 void uts_get_hostname(char out[UTS_NAME_MAX + 1]);
 int uts_set_hostname(const char *name, size_t size); /* -EINVAL: too long */
 
+/* ---- a program's own filters (seccomp.c) ------------------------------------ */
+/* For a task with WORK_SECCOMP: true if the call is not to be made; then *ret
+ * is its result. */
+struct sysargs;
+bool seccomp_stops(struct task *t, const struct sysargs *a, u64 nr, long *ret);
+/* sighand->lock held, or nobody knows the child yet. */
+void seccomp_inherit(struct task *child, struct task *parent);
+void seccomp_release(struct task *t);
+u32 seccomp_filter_count(const struct task *t); /* sighand->lock */
+
 /* ---- signalling others ----------------------------------------------------- */
 /* May current() send sig to p?  0, -EPERM. */
 int signal_permission(struct proc *p, int sig);

@@ -50,6 +50,7 @@ enum {
 	WORK_FULL = 16,   /* restore every register (sigreturn, exec, ...) */
 	WORK_PARK = 32,   /* the sandbox is being frozen */
 	WORK_RESTORE_MASK = 64, /* a temporary signal mask ends here */
+	WORK_SECCOMP = 128, /* its calls go through its own filters */
 };
 
 struct restart_block { /* ERESTART_RESTARTBLOCK: sys_restart_syscall */
@@ -96,6 +97,8 @@ struct task {
 	sigset saved_mask;       /* to restore after sigsuspend, ppoll, ... */
 	bool restore_mask;
 	struct sigaltstack_state altstack;
+	struct seccomp_filter *seccomp; /* newest, with a reference */
+	u32 seccomp_mode;        /* SECCOMP_MODE_* */
 
 	/* --- private to the thread --- */
 	struct cred cred;
