@@ -112,13 +112,20 @@ static void check_wall(struct report *r, const struct sandbox_probe *p)
 
 static void check_limits(struct report *r, const struct sandbox_probe *p)
 {
-	check(r, p->cgroup_version ? GOOD : LESS, "cgroup",
-	      p->cgroup_version ? xasprintf("version %d, writable",
-					    p->cgroup_version) :
-	      "none that may be written",
-	      "--memory and --pids-limit are kept by the library OS, --cpus "
-	      "not at all; as a user, run under systemd-run --user --scope "
-	      "-p Delegate=yes");
+	unsigned all = CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU;
+
+	check(r, p->cgroup == all ? GOOD : LESS, "cgroup limits", p->cgroup ?
+	      xasprintf("version 2:%s%s%s",
+			p->cgroup & CGROUP_MEMORY ? " memory" : "",
+			p->cgroup & CGROUP_PIDS ? " pids" : "",
+			p->cgroup & CGROUP_CPU ? " cpu" : "") :
+	      "none that bailey may make",
+	      geteuid() ? "the rest of --memory, --pids-limit, --cpus is kept "
+	      "without the host (man bailey); for cgroups run bailey under "
+	      "systemd-run --user --scope -p Delegate=yes" :
+	      "the rest of --memory, --pids-limit, --cpus is kept without the "
+	      "host (man bailey); it needs cgroup version 2 with these "
+	      "controllers on /sys/fs/cgroup");
 }
 
 #define HWCAP2_FSGSBASE_BIT 2 /* <asm/hwcap2.h> */

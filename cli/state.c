@@ -174,6 +174,7 @@ int state_save(struct state *s, struct err *e)
 /* ---- looking ---------------------------------------------------------------- */
 static void read_exit(struct state *s)
 {
+	bool is_oom = sandbox_cgroup_remove(s->dir);
 	char *path = xasprintf("%s/exit", s->dir);
 	char *text = read_file(path, NULL), *space;
 	struct stat st;
@@ -181,7 +182,8 @@ static void read_exit(struct state *s)
 	if (!stat(path, &st))
 		s->ended = st.st_mtime;
 	s->exit_code = 137; /* killed from outside: it could not say */
-	s->reason = xstrdup("");
+	s->reason = xstrdup(is_oom ? "the sandbox was ended: out of memory" :
+			    "");
 	if (!text || !*text)
 		return;
 	s->exit_code = sandbox_exit_code(atoi(text));
@@ -341,10 +343,11 @@ int state_list(struct states *l, struct err *e)
 void state_remove(struct state *s)
 {
 	static const char *const files[] = { "state.json", "state.json.new",
-		"control", "log", "messages", "denied", "exit" };
+		"control", "log", "messages", "denied", "exit", "cgroup" };
 	char id[ID_DIGITS + 1];
 	char *link = name_link(s->name);
 
+	sandbox_cgroup_remove(s->dir);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		unlink(xasprintf("%s/%s", s->dir, files[i]));
 	rmdir(s->dir);

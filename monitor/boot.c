@@ -170,13 +170,14 @@ static void boot_ports(struct blob *b, const struct monitor *m)
 	((struct boot_info *)blob_at(b, 0))->port_count = m->port_count;
 }
 
-static uint32_t cpu_count(void)
+static uint32_t cpu_count(const struct sandbox_config *c)
 {
+	uint32_t limit = (c->cpu_milli + 999) / 1000, n = 1;
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return 1;
-	return (uint32_t)CPU_COUNT(&set);
+	if (!sched_getaffinity(0, sizeof(set), &set))
+		n = (uint32_t)CPU_COUNT(&set);
+	return limit && limit < n ? limit : n;
 }
 
 /* What describes the host, by strings. */
@@ -206,7 +207,8 @@ static int boot_fixed(const struct monitor *m, struct boot_info *i)
 	i->flags = (c->trace_fd >= 0 ? BOOT_TRACE : 0) |
 		   (m->network_host ? BOOT_NET_HOST : 0) |
 		   (c->debug ? BOOT_DEBUG : 0) |
-		   (c->read_only ? BOOT_READ_ONLY : 0);
+		   (c->read_only ? BOOT_READ_ONLY : 0) |
+		   (m->cgroup_has & CGROUP_MEMORY ? BOOT_MEMORY_HELD : 0);
 	i->events = BLY_FD_EVENTS;
 	i->heap = BLY_FD_HEAP;
 	i->trace = m->trace_handle;
@@ -214,7 +216,7 @@ static int boot_fixed(const struct monitor *m, struct boot_info *i)
 		i->vdso = BLY_VDSO + (m->vdso.code - m->vdso.low);
 		i->vdso_size = m->vdso.code_size;
 	}
-	i->cpu_count = cpu_count();
+	i->cpu_count = cpu_count(c);
 	i->pids_limit = c->pids;
 	i->memory_limit = c->memory;
 	i->hwcap = getauxval(AT_HWCAP);

@@ -63,7 +63,23 @@ static int handles_place(struct monitor *m, struct err *e)
 	return 0;
 }
 
-static int limits_set(struct err *e)
+/* Beyond what the library OS counts against --memory itself. */
+#define DATA_MORE (64ul << 20)
+
+/* Where no cgroup holds the sandbox, each picoprocess is held at least. */
+static int data_limit_set(const struct monitor *m)
+{
+	struct rlimit data;
+
+	if (!m->memory || (m->cgroup_has & CGROUP_MEMORY) ||
+	    getrlimit(RLIMIT_DATA, &data) ||
+	    data.rlim_max <= m->memory + DATA_MORE)
+		return 0;
+	data.rlim_cur = data.rlim_max = m->memory + DATA_MORE;
+	return setrlimit(RLIMIT_DATA, &data);
+}
+
+static int limits_set(const struct monitor *m, struct err *e)
 {
 	struct rlimit files, none = { 0, 0 };
 
@@ -71,7 +87,7 @@ static int limits_set(struct err *e)
 		return load_error(e, "limits");
 	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files) ||
-	    setrlimit(RLIMIT_CORE, &none))
+	    setrlimit(RLIMIT_CORE, &none) || data_limit_set(m))
 		return load_error(e, "limits");
 	return 0;
 }
@@ -209,7 +225,7 @@ static _Noreturn void picoprocess(struct monitor *m, struct sock_fprog *prog)
 
 	if ((m->network_host && unshare(CLONE_NEWNET) &&
 	     load_error(&e, "network")) ||
-	    privileges_drop(&e) || limits_set(&e) ||
+	    privileges_drop(&e) || limits_set(m, &e) ||
 	    map_image(&m->image, m->heap, &e) || handles_place(m, &e))
 		fail(m->request_far, &e);
 	if (signals_set(h, &e) || move_vdso(&m->vdso, &e))

@@ -54,8 +54,26 @@ _Noreturn void monitor_end(struct monitor *m, int wait_status,
 }
 
 /* ---- deaths -------------------------------------------------------------- */
+/* As the user writes it. */
+static const char *size_text(uint64_t bytes)
+{
+	static char text[32];
+	unsigned unit = 0;
+
+	while (unit < 3 && bytes && bytes % 1024 == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, sizeof(text), "%llu%c", (unsigned long long)bytes,
+		 "bkmg"[unit]);
+	return text;
+}
+
 static void child_died(struct monitor *m, pid_t pid, int status)
 {
+	if (WIFSIGNALED(status) && cgroup_is_oom(m))
+		monitor_end(m, SIGKILL, "the sandbox was ended: out of memory "
+			    "(--memory %s)", size_text(m->memory));
 	if (WIFSIGNALED(status))
 		monitor_end(m, WTERMSIG(status),
 			    "the sandbox was ended: its process %d was killed "

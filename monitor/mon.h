@@ -88,6 +88,7 @@ struct monitor {
 	gid_t gid;
 	bool was_root;
 	bool network_host;
+	uint64_t memory;        /* its limit, 0: none */
 	bool detach;
 	bool log_console;       /* the console's far end is ours */
 	struct mon_tree trees[MON_TREES];
@@ -105,6 +106,9 @@ struct monitor {
 	int console;            /* detached terminal: our end, or -1 */
 	int stdio[3];           /* the program's, or -1 */
 	int trace;
+	int cgroup;             /* the sandbox's own directory, or -1 */
+	int cgroup_events;      /* its memory.events, or -1 */
+	unsigned cgroup_has;    /* CGROUP_*: the limits that it keeps */
 	host_handle stdio_handle[3], trace_handle;
 
 	/* the running monitor's own */
@@ -132,6 +136,15 @@ int image_copy_data(struct monitor *m, struct err *e);
 void vdso_find(struct mon_vdso *v);
 /* Build the boot record and write it into the heap. */
 int boot_write(struct monitor *m, struct err *e);
+
+/* ---- the host's control groups (cgroup.c) -------------------------------- */
+/* In the command; where there is none, m->cgroup stays -1. */
+void cgroup_make(struct monitor *m);
+/* A process of the command's, born in the group dir (-1: in our own). */
+pid_t cgroup_clone(unsigned long flags, int dir);
+void cgroup_choose_cpus(const struct monitor *m);
+unsigned cgroup_probe(void); /* CGROUP_*: what a sandbox could have */
+bool cgroup_is_oom(const struct monitor *m);
 
 /* ---- start, in the monitor ---------------------------------------------- */
 int namespaces_enter(struct monitor *m, struct err *e);

@@ -32,15 +32,6 @@ static int try_namespaces(void)
 	return 0;
 }
 
-static int probe_cgroup(void)
-{
-	if (!access("/sys/fs/cgroup/cgroup.procs", W_OK))
-		return 2;
-	if (!access("/sys/fs/cgroup/memory/tasks", W_OK))
-		return 1;
-	return 0;
-}
-
 void sandbox_probe(struct sandbox_probe *p)
 {
 	struct open_how how = { .flags = O_PATH,
@@ -60,5 +51,5 @@ void sandbox_probe(struct sandbox_probe *p)
 	p->openat2 = fd >= 0;
 	monitor_close((int)fd);
 	p->idmapped_mounts = geteuid() == 0;
-	p->cgroup_version = probe_cgroup();
+	p->cgroup = cgroup_probe();
 }

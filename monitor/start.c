@@ -41,7 +41,8 @@ static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 			      &m->listener, &m->log, &m->messages,
 			      &m->denied, &m->exit_file, &m->console,
 			      &m->stdio[0], &m->stdio[1], &m->stdio[2],
-			      &m->trace, &m->signals, &m->image.fd };
+			      &m->trace, &m->signals, &m->image.fd,
+			      &m->cgroup, &m->cgroup_events };
 	size_t i;
 
 	/* Zero as it comes: clearing it would cost the monitor its pages. */
@@ -49,6 +50,7 @@ static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 		*none[i] = -1;
 	m->config = c;
 	m->detach = c->detach;
+	m->memory = c->memory;
 	m->network_host = c->network == SANDBOX_NET_HOST;
 	m->host_uid = geteuid();
 	m->host_gid = getegid();
@@ -107,6 +109,7 @@ static int prepare_channels(struct monitor *m, int *command, struct err *e)
 
 static int prepare(struct monitor *m, int *command, struct err *e)
 {
+	cgroup_make(m);
 	if (prepare_trees(m, e) || prepare_ports(m, e) ||
 	    prepare_state(m, e) || prepare_stdio(m, e) || image_open(m, e) ||
 	    prepare_channels(m, command, e) || image_copy_data(m, e))
@@ -123,10 +126,10 @@ static unsigned monitor_handles(const struct monitor *m, int *out, bool far)
 {
 	const int near[] = { m->request, m->events, m->command, m->listener,
 			     m->log, m->messages, m->denied, m->exit_file,
-			     m->console, m->signals };
+			     m->console, m->signals, m->cgroup_events };
 	const int others[] = { m->request_far, m->events_far, m->heap,
 			       m->stdio[0], m->stdio[1], m->stdio[2],
-			       m->trace, m->image.fd };
+			       m->trace, m->image.fd, m->cgroup };
 	unsigned i, n = 0;
 
 	for (i = 0; i < sizeof(near) / sizeof(near[0]); i++)
@@ -141,7 +144,7 @@ static unsigned monitor_handles(const struct monitor *m, int *out, bool far)
 		out[n++] = m->ports[i].fd;
 	return n;
 }
-#define HANDLES_MAX (20 + MON_TREES + MON_PORTS)
+#define HANDLES_MAX (24 + MON_TREES + MON_PORTS)
 
 static void monitor_close_all(const struct monitor *m)
 {
@@ -233,6 +236,7 @@ static _Noreturn void monitor_main(struct monitor *m)
 	clock_gettime(CLOCK_REALTIME, &now);
 	m->start_ns = (uint64_t)now.tv_sec * 1000000000u +
 		      (uint64_t)now.tv_nsec;
+	cgroup_choose_cpus(m);
 	if (signals_reset(m) || close_others(m, true)) {
 		err_set(&e, 125, "cannot start the monitor: %s",
 			strerror(errno));
@@ -249,13 +253,13 @@ static _Noreturn void monitor_main(struct monitor *m)
 
 static pid_t monitor_spawn(struct monitor *m)
 {
-	unsigned long flags = CLONE_NEWPID | SIGCHLD;
+	unsigned long flags = CLONE_NEWPID;
 	pid_t pid;
 
 	if (!m->was_root)
 		flags |= CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC |
 			 CLONE_NEWUTS | (m->network_host ? 0 : CLONE_NEWNET);
-	pid = (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
+	pid = cgroup_clone(flags, m->cgroup);
 	if (pid == 0)
 		monitor_main(m);
 	return pid;
@@ -346,6 +350,7 @@ void sandbox_reap(struct sandbox *s)
 	       errno == EINTR)
 		;
 	s->monitor = -1;
+	sandbox_cgroup_remove(the_monitor.config->state_dir);
 }
 
 int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
@@ -385,6 +390,7 @@ int sandbox_wait(struct sandbox *s, int *status, char *text, size_t size,
 {
 	static char buf[4096];
 	struct control_msg msg;
+	bool is_oom;
 	int n = 1;
 
 	buf[0] = '\0';
@@ -402,8 +408,10 @@ int sandbox_wait(struct sandbox *s, int *status, char *text, size_t size,
 		}
 	}
 	if (!s->has_ended) {
+		is_oom = sandbox_cgroup_remove(the_monitor.config->state_dir);
 		s->status = SIGKILL;
-		snprintf(buf, sizeof(buf), "the sandbox's monitor was killed");
+		snprintf(buf, sizeof(buf), is_oom ? "the sandbox was ended: "
+			 "out of memory" : "the sandbox's monitor was killed");
 	}
 	*status = s->status;
 	if (text && size)

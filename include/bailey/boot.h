@@ -84,7 +84,10 @@ struct boot_spawn {
 	host_handle handles[3]; /* in an event: filled from its handles */
 };
 enum { BOOT_TRACE = 1, BOOT_NET_HOST = 2, BOOT_DEBUG = 4,
-       BOOT_READ_ONLY = 8 };
+       BOOT_READ_ONLY = 8,
+       BOOT_MEMORY_HELD = 0x100 /* memory_limit: the host counts what the
+                                 * program touches; else the library OS
+                                 * counts what it maps */ };
 struct boot_info {
 	uint64_t magic;
 	uint32_t version;      /* HOST_ABI_VERSION */

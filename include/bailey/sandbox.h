@@ -14,6 +14,7 @@
  *   messages  our own messages, one a line
  *   denied    refused requests, one JSON object a line
  *   exit      empty while it runs; then "<wait status> <text>\n"
+ *   cgroup    path of its control group on the host, if it has one
  * A sandbox whose control socket refuses connections and whose exit file is
  * empty was killed from outside (status 137).
  */
@@ -222,6 +223,11 @@ struct wall_entry {
 extern const struct wall_entry wall_table[];
 extern const unsigned wall_table_count;
 
+enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4 };
+/* The sandbox of this state directory is gone: remove its control group.
+ * True if the host has ended it for want of memory. */
+bool sandbox_cgroup_remove(const char *state_dir);
+
 /* What this host offers for the monitor; each is tried, not guessed. */
 struct sandbox_probe {
 	bool user_namespaces;
@@ -230,8 +236,8 @@ struct sandbox_probe {
 	int landlock_version;   /* 0: none */
 	bool idmapped_mounts;   /* root only */
 	bool openat2;
-	int cgroup_version;     /* 0: no writable cgroup; limits are kept by
-	                         * the library OS */
+	unsigned cgroup;        /* CGROUP_*: what a control group of the host
+	                         * can keep for a sandbox */
 };
 void sandbox_probe(struct sandbox_probe *p);
 

@@ -38,6 +38,7 @@ static struct mutex page_lock; /* guards what follows and pagedesc links */
 static struct run_class run_classes[RUN_CLASSES];
 static u64 next_page = FIRST_PAGE; /* never handed out from here on */
 static size_t used_pages;
+static u64 charged_pages; /* of programs; atomic */
 
 static const u16 slab_sizes[] = { 16, 32, 48, 64, 96, 128, 192, 256, 336,
 				  448, 576, 768, 1024, 1344, 2032 };
@@ -94,12 +95,40 @@ static u64 run_take(struct run_class *c, bool *dirty)
 	return i;
 }
 
-static bool over_limit(size_t pages)
+static const struct boot_info *boot(void)
 {
-	const struct boot_info *b = (const struct boot_info *)BOOT_INFO_ADDR;
+	return (const struct boot_info *)BOOT_INFO_ADDR;
+}
 
-	return b->memory_limit &&
-	       (used_pages + pages) * PAGE_SIZE > b->memory_limit;
+static bool counts_programs(void)
+{
+	return boot()->memory_limit && !(boot()->flags & BOOT_MEMORY_HELD);
+}
+
+u64 memory_in_use(void)
+{
+	u64 pages = used_pages;
+
+	if (counts_programs())
+		pages += __atomic_load_n(&charged_pages, __ATOMIC_RELAXED);
+	return pages * PAGE_SIZE;
+}
+
+static bool over_limit(u64 pages)
+{
+	u64 limit = boot()->memory_limit;
+
+	return limit && memory_in_use() + pages * PAGE_SIZE > limit;
+}
+
+void memory_charge(s64 pages)
+{
+	__atomic_add_fetch(&charged_pages, (u64)pages, __ATOMIC_RELAXED);
+}
+
+bool memory_fits(u64 pages)
+{
+	return !counts_programs() || !over_limit(pages);
 }
 
 void *page_alloc(size_t pages)

@@ -122,7 +122,7 @@ u64 sandbox_memory(void)
 
 u64 sandbox_memory_used(void)
 {
-	u64 used = page_used() * PAGE_SIZE, all = sandbox_memory();
+	u64 used = memory_in_use(), all = sandbox_memory();
 
 	return MIN(used, all);
 }

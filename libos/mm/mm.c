@@ -76,7 +76,7 @@ struct mm *mm_copy(struct mm *m)
 	if (!n)
 		return NULL;
 	mutex_lock(&m->lock);
-	spare = alloc_chain(m->count);
+	spare = memory_fits(m->charged_pages) ? alloc_chain(m->count) : NULL;
 	if (m->count && !spare) {
 		mutex_unlock(&m->lock);
 		kfree(n);
@@ -92,6 +92,7 @@ struct mm *mm_copy(struct mm *m)
 	n->fork_work = false;
 	n->is_host_process_owner = true;
 	n->root = copy_tree(n, m->root, NULL, &spare);
+	memory_charge((s64)n->charged_pages);
 	mutex_unlock(&m->lock);
 	return n;
 }
@@ -139,6 +140,8 @@ static struct vma *take_list(struct mm *m)
 	m->root = m->first = m->last = NULL;
 	m->count = 0;
 	m->total_pages = m->locked_pages = m->data_pages = 0;
+	memory_charge(-(s64)m->charged_pages);
+	m->charged_pages = 0;
 	return v;
 }
 

@@ -62,8 +62,10 @@ long sys_munmap(struct task *t, const struct sysargs *a)
 
 /* ---- protection ---------------------------------------------------------- */
 
-static int protect_allowed(struct mm *m, const struct vma *v, u32 prot)
+static int protect_allowed(struct mm *m, const struct vma *v, u64 start,
+			   u64 end, u32 prot)
 {
+	u64 pages = (MIN(v->end, end) - MAX(v->start, start)) >> PAGE_SHIFT;
 	u32 gained = prot & ~v->prot;
 
 	if ((gained & PROT_WRITE) && v->file && (v->flags & VMA_SHARED) &&
@@ -72,8 +74,11 @@ static int protect_allowed(struct mm *m, const struct vma *v, u32 prot)
 	if ((gained & PROT_EXEC) && v->file && v->file->inode->super &&
 	    (v->file->inode->super->flags & SUPER_NOEXEC))
 		return -EACCES;
-	if ((gained & PROT_WRITE) && !(v->flags & (VMA_SHARED | VMA_STACK)) &&
-	    m->data_pages + (vma_size(v) >> PAGE_SHIFT) >
+	if (!(gained & PROT_WRITE) || (v->flags & VMA_SHARED))
+		return 0;
+	if (!memory_fits(pages))
+		return -ENOMEM;
+	if (!(v->flags & VMA_STACK) && m->data_pages + pages >
 	    mm_rlimit(RLIMIT_DATA) >> PAGE_SHIFT)
 		return -ENOMEM;
 	return 0;
@@ -89,7 +94,7 @@ static int protect_reach(struct mm *m, u64 start, u64 end, u32 prot,
 
 	*reach = start;
 	for (; v && v->start <= *reach; v = v->next) {
-		err = protect_allowed(m, v, prot);
+		err = protect_allowed(m, v, start, end, prot);
 		if (err)
 			return err;
 		*reach = MIN(v->end, end);

@@ -80,7 +80,11 @@ bool mm_may_expand(struct mm *m, u64 pages, u32 prot, u32 vflags)
 {
 	if (m->total_pages + pages > mm_rlimit(RLIMIT_AS) >> PAGE_SHIFT)
 		return false;
-	if (!(prot & PROT_WRITE) || (vflags & (VMA_SHARED | VMA_STACK)))
+	if (!(prot & PROT_WRITE) || (vflags & VMA_SHARED))
+		return true;
+	if (!memory_fits(pages))
+		return false;
+	if (vflags & VMA_STACK)
 		return true;
 	if (m->data_pages + pages > mm_rlimit(RLIMIT_DATA) >> PAGE_SHIFT)
 		return false;

@@ -80,8 +80,12 @@ static void account(struct mm *m, const struct vma *v, s64 sign)
 	m->total_pages += (u64)pages;
 	if (v->flags & VMA_LOCKED)
 		m->locked_pages += (u64)pages;
-	if ((v->prot & PROT_WRITE) && !(v->flags & (VMA_SHARED | VMA_STACK)))
+	if (!(v->prot & PROT_WRITE) || (v->flags & VMA_SHARED))
+		return;
+	if (!(v->flags & VMA_STACK))
 		m->data_pages += (u64)pages;
+	m->charged_pages += (u64)pages;
+	memory_charge(pages);
 }
 
 struct vma *vma_alloc(void)

@@ -378,7 +378,7 @@ static long fork_process(struct task *t, const struct clone_request *r,
 	struct mutex *lock = &t->proc->mm->map_lock;
 	bool copies = !(r->flags & CLONE_VM_);
 	struct task *c;
-	long pid = -EAGAIN;
+	long pid = -ENOMEM;
 
 	if (copies) {
 		mutex_lock(lock);

@@ -102,12 +102,14 @@ struct guest_sysinfo {
 long sys_sysinfo(struct task *t, const struct sysargs *a)
 {
 	const struct boot_info *b = boot_info();
-	u64 used = page_used() * PAGE_SIZE;
+	u64 used = memory_in_use();
 	struct guest_sysinfo s;
 
 	memset(&s, 0, sizeof(s));
 	s.uptime = (s64)(clock_boot_ns() / NSEC_PER_SEC);
-	s.totalram = b->memory_limit ? b->memory_limit : b->host_memory;
+	s.totalram = b->host_memory;
+	if (b->memory_limit && b->memory_limit < s.totalram)
+		s.totalram = b->memory_limit;
 	s.freeram = used < s.totalram ? s.totalram - used : 0;
 	s.procs = (u16)MIN(proc_task_count(), 0xffffu);
 	s.mem_unit = 1;

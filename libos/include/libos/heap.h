@@ -28,6 +28,11 @@ void *page_alloc(size_t pages);
 void *page_alloc_aligned(size_t pages, size_t align);
 void page_free(void *p, size_t pages);
 size_t page_used(void);      /* pages handed out */
+/* Private memory of programs, counted where the host does not (--memory
+ * without a cgroup): pages that are mapped writable, touched or not. */
+void memory_charge(s64 pages);
+bool memory_fits(u64 pages); /* that many more */
+u64 memory_in_use(void);     /* bytes, of all that is counted */
 void heap_init(void);
 
 /* Offset of p in the heap object, for host_mem_map of heap_handle(). */

@@ -46,6 +46,7 @@ struct mm {
 	u32 priority_seed;
 	u64 total_pages, locked_pages;
 	u64 data_pages;       /* private and writable: RLIMIT_DATA */
+	u64 charged_pages;    /* these and stacks: memory_charge */
 	u32 lock_future;      /* mlockall: VMA_LOCKED for new mappings */
 	u64 fault_addr, fault_ns; u32 fault_count; /* the same fault again and again */
 	u64 brk_start, brk;
