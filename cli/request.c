@@ -240,6 +240,16 @@ static int finish_program(struct request *r, int argc, char **argv,
 	return 0;
 }
 
+/* What the library OS and a small program take. */
+#define MEMORY_MIN (16u << 20)
+static int memory_check(uint64_t memory, struct err *e)
+{
+	if (!memory || memory >= MEMORY_MIN)
+		return 0;
+	return err_set(e, STATUS_OURS, "memory limit of %llu bytes: at least "
+		       "16m are needed", (unsigned long long)memory);
+}
+
 static int check_hostname(const char *s, struct err *e)
 {
 	size_t n = strlen(s);
@@ -259,7 +269,7 @@ int request_finish(struct request *r, int argc, char **argv, struct err *e)
 
 	if (!c->hostname)
 		c->hostname = xstrndup(c->id, 12);
-	if (check_hostname(c->hostname, e) ||
+	if (check_hostname(c->hostname, e) || memory_check(c->memory, e) ||
 	    finish_program(r, argc, argv, e) ||
 	    user_resolve(r->rootfs, r->user, &r->groups, &user, e))
 		return -1;

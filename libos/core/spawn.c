@@ -16,6 +16,10 @@
 
 #define CAPS_DEFAULT 0x00000000a80425fbull /* as containers have them */
 #define CAPS_ALL 0x000001ffffffffffull
+/* Of an ELF header */
+#define ELF_HEAD 64
+#define ELF_MACHINE 18
+#define ELF_64_BITS 2
 
 static const char *text_at(const void *base, u32 offset)
 {
@@ -160,6 +164,55 @@ static const char *what_is_missing(const char *path)
 	return "its interpreter (first line, or loader) is not in the sandbox";
 }
 
+/* Of one whose first line and loader are not to blame. */
+static const char *what_is_wrong(const char *path)
+{
+	static const char magic[] = "\177ELF";
+	struct file *f = strchr(path, '/') ?
+		vfs_open(AT_FDCWD, path, O_RDONLY, 0) : err_ptr(-ENOENT);
+	u8 head[ELF_HEAD] = { 0 };
+	u64 pos = 0;
+	ssize_t n;
+
+	if (is_err(f))
+		return "not a program this sandbox can run";
+	n = file_read_kernel(f, head, sizeof(head), &pos);
+	file_put(f);
+	if (n == 0)
+		return "an empty file, not a program";
+	if (n < 4 || memcmp(head, magic, 4))
+		return "not a program (neither ELF nor a script with #!)";
+	if (n < ELF_HEAD)
+		return "a truncated program (ELF)";
+	if (head[4] != ELF_64_BITS)
+		return "a 32-bit program; only 64-bit ones run here";
+	if (head[ELF_MACHINE] != ARCH_ELF_MACHINE)
+		return "a program for another processor";
+	return "a damaged or truncated program (ELF)";
+}
+
+static const char *exec_problem(const char *path, int err)
+{
+	switch (err) {
+	case -ENOENT: return what_is_missing(path);
+	case -EACCES: return "not executable";
+	case -ENOEXEC: return what_is_wrong(path);
+	case -ENOMEM: return "not enough memory to start it";
+	case -ENOTDIR: return "a part of its path is not a directory";
+	case -ELOOP: return "too many links or interpreters";
+	}
+	return "cannot be started";
+}
+
+/* The status is then 126, as podman has it: never "not found". */
+static int bad_cwd(const char *cwd, int err, char *why, size_t why_size)
+{
+	snprintf(why, why_size, "working directory %s: %s", cwd,
+		 err == -ENOENT ? "no such directory in the sandbox" :
+		 err == -ENOTDIR ? "not a directory" : "it cannot be entered");
+	return -EACCES;
+}
+
 int spawn_exec(struct task *t, const struct boot_spawn *s, const void *base,
 	       char *why, size_t why_size)
 {
@@ -172,12 +225,8 @@ int spawn_exec(struct task *t, const struct boot_spawn *s, const void *base,
 		return err;
 	}
 	err = enter_cwd(t, text_at(base, s->cwd));
-	if (err) {
-		snprintf(why, why_size, "working directory %s: %s",
-			 text_at(base, s->cwd),
-			 err == -ENOENT ? "no such directory" : "unusable");
-		return err;
-	}
+	if (err)
+		return bad_cwd(text_at(base, s->cwd), err, why, why_size);
 	x.args = join_strings(base, s->argv, s->argc, &x.args_size);
 	x.env = join_strings(base, s->envp, s->envc, &x.env_size);
 	if (!x.args || !x.env)
@@ -185,9 +234,6 @@ int spawn_exec(struct task *t, const struct boot_spawn *s, const void *base,
 	err = exec_first(t, path, &x);
 	if (err)
 		snprintf(why, why_size, "%s: %s", path,
-			 err == -ENOENT ? what_is_missing(path)
-			 : err == -EACCES ? "not executable"
-			 : err == -ENOEXEC ? "not a program this sandbox can run"
-					   : "cannot be started");
+			 exec_problem(path, err));
 	return err;
 }

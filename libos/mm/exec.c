@@ -377,6 +377,8 @@ static void exec_commit(struct exec_job *j)
 	if (!err)
 		err = exec_build_stack(j, &sp);
 	if (err) {
+		if (t->proc == init_proc && err == -ENOMEM)
+			klog("%s: not enough memory to start it", j->name);
 		job_free(j);
 		task_exit_group(SIGNAL_KILL);
 	}

@@ -164,12 +164,16 @@ printf '#!/v/loop\n' >"$TMP/bad/loop"
 : >"$TMP/bad/empty"
 chmod +x "$TMP/bad"/*
 v=(-v "$TMP/bad:/v:ro")
-error "truncated ELF header" 126 "." "${v[@]}" /v/short
-error "truncated ELF" 126 "." "${v[@]}" /v/cut
-error "32-bit ELF" 126 "." "${v[@]}" /v/elf32
-error "foreign processor" 126 "." "${v[@]}" /v/arm
+error "truncated ELF header" 126 "truncated" "${v[@]}" /v/short
+error "truncated ELF" 126 "truncated" "${v[@]}" /v/cut
+error "32-bit ELF" 126 "32-bit" "${v[@]}" /v/elf32
+error "foreign processor" 126 "another processor" "${v[@]}" /v/arm
 error "missing interpreter" 127 "no/such/interpreter\|interpreter" "${v[@]}" /v/script
 error "a script that is its own interpreter" 126 "." "${v[@]}" /v/loop
+error "an empty file" 126 "empty" "${v[@]}" /v/empty
+error "missing working directory" 126 "no such directory" -w /missing true
+error "a file as working directory" 126 "not a directory" -w /etc/passwd true
+error "too little memory" 125 "at least 16m" --memory 4m true
 status "inside, as the shell says it" 126 run "${v[@]}" bash -c /v/arm
 status "inside, missing interpreter" 127 run "${v[@]}" bash -c /v/script
 error "missing volume" 125 "no such file" -v "$TMP/none:/x" true

@@ -7,6 +7,7 @@
 
 #include <libos/base.h>
 
+#define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
 #define ARCH_AUDIT 0xc000003eu /* AUDIT_ARCH_X86_64 */
 
 struct regs {
