@@ -204,9 +204,11 @@ int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
 	err = call_do(&c);
 	if (!err)
 		err = walk_unpack(&c, out, max, link, link_size, error);
-	mutex_unlock(&request_lock);
-	if (open)
+	if (open) {
 		open->handle = c.got;
+		open->is_watched = err >= 0 && walk_buffer.walked.is_watched;
+	}
+	mutex_unlock(&request_lock);
 	return err;
 }
 

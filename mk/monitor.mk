@@ -4,7 +4,7 @@
 MON_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-D_GNU_SOURCE -Iinclude -I.
 MON_FUZZ_SRC := $(addprefix monitor/,dispatch.c path.c req_fs.c req_net.c \
-	req_misc.c)
+	req_misc.c watch.c)
 MON_SRC := $(wildcard monitor/*.c monitor/arch/$(ARCH)/*.c)
 
 $(B)/tests/unit-wall: tests/unit/wall.c monitor/wall.c monitor/wall.tbl \

@@ -30,6 +30,8 @@ static const int allowed[] = {
 	/* looking files up and opening them */
 	SYS_openat2, SYS_openat, SYS_fstat, SYS_newfstatat, SYS_readlinkat,
 	SYS_getdents64, SYS_lseek, SYS_statx, SYS_fstatfs, SYS_fcntl,
+	/* telling what changes there */
+	SYS_inotify_init1, SYS_inotify_add_watch, SYS_fchdir,
 	/* changing them, in writable volumes */
 	SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat,
 	SYS_renameat2, SYS_fchmodat2, SYS_fchmod, SYS_fchownat,

@@ -218,6 +218,7 @@ int open_connect(struct mon_call *c, const struct mon_open *q);
 int open_datagram(struct mon_call *c, const struct mon_open *q);
 int open_pollset(struct mon_call *c);
 int open_event(struct mon_call *c);
+int open_changes(struct mon_call *c);
 int open_file(struct mon_call *c, const struct mon_open *q);
 void relay_run(struct monitor *m, struct mon_relay *r, bool from_host);
 

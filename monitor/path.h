@@ -35,6 +35,11 @@ int path_may_enter(const struct mon_tree *t, const struct stat *st);
 int path_is_safe(const struct mon_tree *t, int fd, const struct stat *st);
 /* open() of the last component, never following a symlink. */
 int path_open(const struct mon_path *p, int flags, unsigned mode);
+/* watch.c: tell the sandbox of changes in dir from now on, if possible. */
+bool watch_directory(const struct mon_tree *t, int dir);
+/* And of a new name of this file there, which its directory does not see;
+ * once it has one, changes through that are not told. */
+bool watch_file(const char *name);
 uint32_t path_kind(mode_t mode); /* enum host_kind */
 void path_stat(const struct monitor *m, bool is_volume,
 	       const struct stat *st, struct host_stat *out);

@@ -120,6 +120,7 @@ struct walk {
 	struct host_stat *out;
 	uint32_t max;
 	uint32_t open;  /* HOST_OPEN_*: wanted of the last component */
+	bool watch;     /* every directory, too */
 };
 
 /* Describe what fd is (O_PATH). Returns 1 to go on below it, 0 to stop. */
@@ -206,6 +207,9 @@ static void walk_components(struct walk *w, const char *path)
 
 		memcpy(part, path, n);
 		part[n] = '\0';
+		if (w->watch)
+			w->watch = watch_directory(w->tree, dir) &&
+				   (path[n] || watch_file(part));
 		fd = walk_step(w, dir, &st, part);
 		if (fd >= 0)
 			go = walk_take(w, fd, &st) && path[n];
@@ -247,24 +251,29 @@ int answer_walk(struct mon_call *c)
 	const struct mon_walk *q = c->fixed;
 	struct walk w = { .c = c,
 			  .head = (struct mon_walked *)(void *)c->payload,
-			  .max = q->max, .open = q->open };
+			  .max = q->max,
+			  .open = q->open & ~(uint32_t)HOST_WALK_WATCH,
+			  .watch = q->open & HOST_WALK_WATCH };
 	struct mon_path p;
 	int r = decode_one(c, q->tree, q->path_size, &p);
 
 	if (r)
 		return r;
 	if (q->max == 0 || q->max > MON_WALK_MAX ||
-	    (q->open & ~(uint32_t)(HOST_OPEN_READ | HOST_OPEN_WRITE)))
+	    (q->open & ~(uint32_t)(HOST_OPEN_READ | HOST_OPEN_WRITE |
+				   HOST_WALK_WATCH)))
 		return -HOST_EINVAL;
 	if (p.tree->name[0] && p.full[0])
 		return -HOST_ENOTDIR;
 	memset(w.head, 0, sizeof(*w.head));
 	w.tree = p.tree;
 	w.out = (struct host_stat *)(void *)(c->payload + sizeof(*w.head));
-	if (p.full[0])
+	if (p.full[0]) {
 		walk_components(&w, p.full);
-	else
+		w.head->is_watched = w.watch;
+	} else {
 		walk_root(&w);
+	}
 	c->reply.size = (uint32_t)(sizeof(*w.head) +
 				   w.head->count * sizeof(*w.out) +
 				   w.head->link_size);

@@ -29,6 +29,7 @@ int answer_open(struct mon_call *c)
 	case HOST_OPEN_CONNECT: return open_connect(c, q);
 	case HOST_OPEN_POLLSET: return open_pollset(c);
 	case HOST_OPEN_EVENT: return open_event(c);
+	case HOST_OPEN_CHANGES: return open_changes(c);
 	case HOST_OPEN_DATAGRAM: return open_datagram(c, q);
 	}
 	return -HOST_EINVAL;

@@ -153,6 +153,7 @@ enum host_open_kind {
 	HOST_OPEN_EVENT,     /* 64-bit counter: write 8 bytes adds, read takes */
 	HOST_OPEN_DATAGRAM,  /* tree: index of the published port (UDP):
 	                      * messages are struct host_addr + payload */
+	HOST_OPEN_CHANGES,   /* reads as records of struct host_change */
 };
 enum { HOST_OPEN_READ = 1, HOST_OPEN_WRITE = 2, HOST_OPEN_CREATE = 4,
        HOST_OPEN_EXCLUSIVE = 8, HOST_OPEN_TRUNCATE = 16,
@@ -174,8 +175,19 @@ host_handle host_stream_open(const struct host_open *o);
  * component is told by *error (0 or -HOST_E...).  If open is not NULL and
  * path is that of a file which may be opened so, it is opened on the way. */
 struct host_walk_open {
-	uint32_t flags;     /* HOST_OPEN_READ, HOST_OPEN_WRITE */
+	uint32_t flags;     /* HOST_OPEN_READ, HOST_OPEN_WRITE, _WATCH */
 	host_handle handle; /* out: or HOST_NO_HANDLE */
+	int is_watched;     /* out: a change of what was found or was missing
+			     * will be told by HOST_OPEN_CHANGES before
+			     * anything else can come of it */
+};
+enum { HOST_WALK_WATCH = 64 };
+/* A name in some directory is not, or is not as it was found.  No name:
+ * anything may have changed. */
+struct host_change {
+	uint32_t reserved[3];
+	uint32_t name_size; /* bytes that follow, filled up with NULs */
+	char name[];
 };
 int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
 		   unsigned max, char *link, size_t link_size, int *error,

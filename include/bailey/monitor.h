@@ -55,13 +55,14 @@ struct mon_open {  /* reply: a handle; FILE: payload struct host_stat */
 };
 struct mon_walk {  /* reply: struct mon_walked, host_stat[], link target */
 	uint32_t tree, max, path_size;
-	uint32_t open; /* 0, or HOST_OPEN_*: if it is such a file, a handle */
+	uint32_t open; /* HOST_OPEN_*: if it is such a file, a handle comes
+			* along; HOST_WALK_WATCH */
 };
 struct mon_walked {
 	uint32_t count;     /* of host_stat */
 	int32_t error;      /* of the component after those */
 	uint32_t link_size; /* with the NUL; 0: none */
-	uint32_t pad;
+	uint32_t is_watched; /* changes will be told */
 };
 struct mon_list {  /* reply: value: next cursor; payload: host_dirent... */
 	uint64_t cursor;

@@ -120,7 +120,7 @@ static bool worth_keeping(const struct dentry *d)
 	if (s->flags & SUPER_NODCACHE)
 		return false;
 	if (s->flags & SUPER_STAMPED) /* good until this walk has ended */
-		return d->inode != NULL;
+		return d->inode || d->seen;
 	/* A negative name is only worth it if asking again costs. */
 	return d->inode || (d->parent->inode->flags & INODE_LOWER);
 }
@@ -254,6 +254,7 @@ void dcache_unlink(struct dentry *d)
 void dcache_set_inode(struct dentry *d, struct inode *i)
 {
 	d->inode = i;
+	d->seen = 0;
 }
 
 /* ---- making and naming ------------------------------------------------------ */
@@ -319,6 +320,7 @@ static void enter(struct dentry *d, struct dentry *dir)
 {
 	d->parent = dir;
 	d->unlinked = false;
+	d->seen = 0;
 	d->pos = next_pos++;
 	hash_link(d);
 	list_push_back(&dir->children, &d->in_parent);

@@ -2,8 +2,8 @@
  * hostfs.c - volumes: host trees passed through.
  *
  * The host is asked in every path walk (SUPER_STAMPED: a dentry holds for one
- * walk) with as many components at once as there are, so what others change
- * is seen.  One inode stands for each host object while it is in use (the
+ * walk, or until the host tells of a change, hostwatch.c) with as many
+ * components at once as there are, so what others change is seen.  One inode stands for each host object while it is in use (the
  * table below), so that locks and sockets bound to names meet.
  */
 #include "hostfs.h"
@@ -12,6 +12,8 @@
 
 #define TABLE_SIZE 1024u
 #define WALK_MAX 24u
+#define ASKED_OFTEN 8
+#define ASKED_IN_VAIN 1000
 
 static struct mutex table_lock = MUTEX_INIT;
 static struct hostnode *table[TABLE_SIZE];
@@ -98,6 +100,7 @@ static struct inode *node_new(struct super *s, const struct host_stat *st)
 	n->host_ino = st->ino;
 	n->host_dev = st->dev;
 	n->created = HOST_NO_HANDLE;
+	list_init(&n->in_kept);
 	i->priv = n;
 	i->ops = &hostfs_inode_ops;
 	i->fops = S_ISDIR(i->mode) ? &hostfs_dir_ops : &hostfs_file_ops;
@@ -169,6 +172,7 @@ static void hostfs_release(struct inode *i)
 	mutex_unlock(&table_lock);
 	if (n->created != HOST_NO_HANDLE)
 		host_stream_close(n->created);
+	hostfs_kept_drop(i);
 	kfree(n->path);
 	kfree(n->link);
 	kfree(n);
@@ -209,76 +213,132 @@ static unsigned append_rest(char *path, const char *rest)
 	return count;
 }
 
-/* h is a handle of i, and who walks may want it. */
-static void keep_opened(struct walk_open *o, host_handle h, struct inode *i)
+/* What a request has found, on its way into the dentry cache. */
+struct findings {
+	struct walk_buffer *b;
+	size_t at;            /* end of the part of b->path that is entered */
+	unsigned first, found;
+	bool is_missing;      /* the next component does not exist */
+	u64 stamp, seen;
+	struct walk_open *o;
+	host_handle handle;   /* of the last component, or none */
+};
+
+/* The handle that came along is that of i, and who walks may want it. */
+static void keep_opened(struct findings *f, struct inode *i)
 {
-	if (o->handle != HOST_NO_HANDLE)
-		host_stream_close(o->handle);
-	inode_put(o->inode);
-	o->handle = h;
-	o->inode = inode_get(i);
+	if (f->o->handle != HOST_NO_HANDLE)
+		host_stream_close(f->o->handle);
+	inode_put(f->o->inode);
+	f->o->handle = f->handle;
+	f->o->inode = inode_get(i);
+	f->handle = HOST_NO_HANDLE;
 }
 
-static void enter_found(struct dentry *dir, struct walk_buffer *b,
-			size_t at, unsigned first, unsigned found, u64 stamp,
-			struct walk_open *o, host_handle h)
+static void set_seen(struct dentry *d, struct inode *i, u64 seen)
 {
+	struct hostnode *n = i ? i->priv : NULL;
+
+	d->seen = seen;
+	if (!n)
+		return;
+	n->seen = seen;
+	n->seen_hash = d->hash;
+}
+
+/* The next component below d; k: its description, beyond the found: none. */
+static struct dentry *enter_next(struct findings *f, struct dentry *d,
+				 unsigned k)
+{
+	char *name = f->b->path + f->at + (f->at != 0), *end = name, saved;
+	struct inode *i = NULL;
+	struct dentry *next = NULL;
+
+	while (*end && *end != '/')
+		end++;
+	saved = *end;
+	*end = 0;
+	if (k < f->found)
+		i = hostfs_inode(d->inode->super, &f->b->st[k], f->b->path,
+				 f->b->link);
+	if (i && f->handle != HOST_NO_HANDLE && k == f->found - 1)
+		keep_opened(f, i);
+	if (i || k == f->found)
+		next = dentry_add(d, name, (size_t)(end - name), i, f->stamp);
+	if (next)
+		set_seen(next, i, f->seen);
+	*end = saved;
+	f->at = (size_t)(end - f->b->path);
+	return next;
+}
+
+static void enter_found(struct dentry *dir, struct findings *f)
+{
+	unsigned k, end = f->found + f->is_missing;
 	struct dentry *d = dentry_get(dir), *next;
-	unsigned k;
 
-	for (k = first; k < found && d && !d->mounted; k++, d = next) {
-		char *name = b->path + at + (at != 0), *end = name, saved;
-		struct inode *i;
-
-		while (*end && *end != '/')
-			end++;
-		saved = *end;
-		*end = 0;
-		i = hostfs_inode(dir->inode->super, &b->st[k], b->path, b->link);
-		if (i && h != HOST_NO_HANDLE && k == found - 1) {
-			keep_opened(o, h, i);
-			h = HOST_NO_HANDLE;
-		}
-		next = i ? dentry_add(d, name, (size_t)(end - name), i, stamp) :
-			   NULL;
-		*end = saved;
-		at = (size_t)(end - b->path);
+	for (k = f->first; k < end && d && !d->mounted; k++, d = next) {
+		next = enter_next(f, d, k);
 		dentry_put(d);
 	}
 	dentry_put(d);
-	if (h != HOST_NO_HANDLE)
-		host_stream_close(h);
+	if (f->handle != HOST_NO_HANDLE)
+		host_stream_close(f->handle);
+}
+
+/* A directory that is asked about again and again is worth watching; whoever
+ * writes in one that is pays for it. */
+static bool is_worth_watching(struct hostnode *n)
+{
+	return ++n->asked > ASKED_OFTEN;
+}
+
+static void ask(struct hostnode *n, struct findings *f, int *error)
+{
+	struct host_walk_open ho = { f->o ? f->o->flags : 0, HOST_NO_HANDLE,
+				     0 };
+	struct walk_buffer *b = f->b;
+	int found;
+
+	if (is_worth_watching(n)) {
+		f->seen = hostwatch_moment();
+		ho.flags |= f->seen ? HOST_WALK_WATCH : 0;
+	}
+	found = host_path_walk(n->tree, b->path, b->st, WALK_MAX, b->link,
+			       sizeof(b->link), error, &ho);
+	if (found < 0)
+		*error = found;
+	f->found = found < 0 ? 0 : (unsigned)found;
+	f->handle = ho.handle;
+	if (f->seen && !ho.is_watched)
+		n->asked = -ASKED_IN_VAIN;
+	if (!ho.is_watched)
+		f->seen = 0;
 }
 
 static int hostfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
 			  struct walk_open *o)
 {
-	struct host_walk_open ho = { o ? o->flags : 0, HOST_NO_HANDLE };
 	struct hostnode *n = dir->inode->priv;
 	struct walk_buffer *b = kmalloc(sizeof(*b));
-	unsigned skip;
-	int found, error = 0;
+	struct findings f = { .b = b, .stamp = stamp, .o = o };
+	int error = 0;
 
 	if (!b)
 		return -ENOMEM;
 	strlcpy(b->path, n->path, sizeof(b->path));
-	skip = count_components(b->path);
+	f.at = strlen(b->path);
+	f.first = count_components(b->path);
 	b->link[0] = 0;
-	if (!append_rest(b->path, rest) || skip > WALK_MAX / 2) {
+	if (!append_rest(b->path, rest) || f.first > WALK_MAX / 2) {
 		kfree(b);
 		return -ENAMETOOLONG;
 	}
-	found = host_path_walk(n->tree, b->path, b->st, WALK_MAX, b->link,
-			       sizeof(b->link), &error, &ho);
-	if (found < 0) {
-		error = found;
-		found = 0;
-	}
-	if ((unsigned)found > skip) {
-		enter_found(dir, b, strlen(n->path), skip, (unsigned)found,
-			    stamp, o, ho.handle);
+	ask(n, &f, &error);
+	f.is_missing = error == -ENOENT && f.found >= f.first;
+	enter_found(dir, &f);
+	if (f.found > f.first || f.is_missing)
 		error = 0;
-	}
 	kfree(b);
 	return error == -ENOENT ? 0 : error;
 }
@@ -427,6 +487,8 @@ static int remove(struct inode *dir, const char *name, struct inode *i,
 		err = host_path_remove(hostfs_tree(dir->super), path, is_dir);
 	if (!err)
 		i->nlink = is_dir || !i->nlink ? 0 : i->nlink - 1;
+	if (!i->nlink)
+		hostfs_kept_drop(i);
 	return err;
 }
 

@@ -13,6 +13,7 @@
 
 #define LIST_BUFFER 16384u
 #define FRESH_NS 1000000u
+#define KEPT_MAX 64u
 
 /* ---- attributes ---------------------------------------------------------------------- */
 /* The walk of this call of the thread has asked, or that of its last call,
@@ -33,7 +34,9 @@ int hostfs_refresh(struct inode *i)
 	int error = 0, want = *n->path != 0, found;
 	const char *p;
 
-	if (is_fresh(n))
+	if (is_fresh(n) ||
+	    (hostfs_is_watchable(i) &&
+	     hostwatch_still_holds(n->seen_hash, n->seen)))
 		return 0;
 	for (p = n->path; *p; p++)
 		want += *p == '/';
@@ -98,6 +101,99 @@ int hostfs_setattr(struct inode *i, const struct iattr *a)
 	return hostfs_refresh(i);
 }
 
+/* ---- handles that are kept --------------------------------------------------------------- */
+/* For the next open of a file that has not changed; the longest kept go
+ * first.  reopened on resume: none is kept. */
+static struct mutex kept_lock = MUTEX_INIT;
+static struct list kept_list = LIST_INIT(kept_list);
+static u32 kept_count;
+
+void hostfs_kept_put(struct hostkept *k)
+{
+	if (!ref_put(&k->ref))
+		return;
+	host_stream_close(k->handle);
+	kfree(k);
+}
+
+/* kept_lock held; returns what is to be put. */
+static struct hostkept *kept_take(struct hostnode *n)
+{
+	struct hostkept *k = n->kept;
+
+	if (k) {
+		n->kept = NULL;
+		list_remove(&n->in_kept);
+		kept_count--;
+	}
+	return k;
+}
+
+void hostfs_kept_drop(struct inode *i)
+{
+	struct hostnode *n = i->priv;
+	struct hostkept *k;
+
+	if (LIKELY(!__atomic_load_n(&n->kept, __ATOMIC_RELAXED)))
+		return;
+	mutex_lock(&kept_lock);
+	k = kept_take(n);
+	mutex_unlock(&kept_lock);
+	if (k)
+		hostfs_kept_put(k);
+}
+
+struct hostkept *hostfs_kept_get(struct inode *i)
+{
+	struct hostnode *n = i->priv;
+	struct hostkept *k = NULL;
+
+	if (!__atomic_load_n(&n->kept, __ATOMIC_RELAXED))
+		return NULL;
+	if (!hostfs_is_watchable(i) || n->kept_seen != n->seen ||
+	    !(is_fresh(n) || hostwatch_still_holds(n->seen_hash, n->seen))) {
+		hostfs_kept_drop(i);
+		return NULL;
+	}
+	mutex_lock(&kept_lock);
+	if (n->kept) {
+		k = n->kept;
+		__atomic_fetch_add(&k->ref.count, 1, __ATOMIC_RELAXED);
+	}
+	mutex_unlock(&kept_lock);
+	return k;
+}
+
+struct hostkept *hostfs_keep(struct inode *i, host_handle h)
+{
+	struct hostnode *n = i->priv, *oldest;
+	struct hostkept *k, *old, *more = NULL;
+
+	if (!n->seen || !hostfs_is_watchable(i))
+		return NULL;
+	k = kmalloc(sizeof(*k));
+	if (!k)
+		return NULL;
+	k->ref.count = 2; /* the node's and the caller's */
+	k->handle = h;
+	mutex_lock(&kept_lock);
+	old = kept_take(n);
+	if (kept_count >= KEPT_MAX) {
+		oldest = list_first(&kept_list, struct hostnode, in_kept);
+		more = kept_take(oldest);
+	}
+	n->kept = k;
+	n->kept_seen = n->seen;
+	list_push_back(&kept_list, &n->in_kept);
+	kept_count++;
+	mutex_unlock(&kept_lock);
+	if (old)
+		hostfs_kept_put(old);
+	if (more)
+		hostfs_kept_put(more);
+	return k;
+}
+
 /* ---- files --------------------------------------------------------------------------------- */
 static host_handle open_handle(struct inode *i, const struct file *f)
 {
@@ -123,16 +219,32 @@ static host_handle open_handle(struct inode *i, const struct file *f)
 	return h;
 }
 
-int hostfs_open(struct inode *i, struct file *f)
+static int open_file(struct inode *i, struct file *f)
 {
+	struct hostkept *k = NULL;
 	host_handle h;
 
+	if (!(f->mode & FMODE_WRITE) && f->handle == HOST_NO_HANDLE)
+		k = hostfs_kept_get(i);
+	h = k ? k->handle : open_handle(i, f);
+	if (h < 0)
+		return h;
+	if (!k && !(f->mode & FMODE_WRITE))
+		k = hostfs_keep(i, h);
+	f->priv = k;
+	f->handle = h;
+	f->mode |= FMODE_DIRECT;
+	return 0;
+}
+
+int hostfs_open(struct inode *i, struct file *f)
+{
+	int err;
+
 	if (S_ISREG(i->mode)) {
-		h = open_handle(i, f);
-		if (h < 0)
-			return h;
-		f->handle = h;
-		f->mode |= FMODE_DIRECT;
+		err = open_file(i, f);
+		if (err)
+			return err;
 	} else if (!S_ISDIR(i->mode)) {
 		return -ENXIO;
 	}
@@ -242,7 +354,10 @@ static int hostfs_allocate(struct file *f, int mode, u64 off, u64 len)
 
 static void hostfs_close(struct file *f)
 {
-	host_stream_close(f->handle);
+	if (f->priv)
+		hostfs_kept_put(f->priv);
+	else
+		host_stream_close(f->handle);
 }
 
 const struct file_ops hostfs_file_ops = {

@@ -6,7 +6,7 @@
  * links that must be asked for, and for magic links it takes a reference on
  * where it is (walk->held), lets the lock go, asks, and goes on.
  */
-#include "fs.h"
+#include "hostfs.h"
 
 #include <libos/heap.h>
 #include <libos/uaccess.h>
@@ -57,7 +57,8 @@ static bool is_fresh(const struct dentry *dir, const struct dentry *d,
 		     u64 stamp)
 {
 	return !(dir->inode->super->flags & SUPER_STAMPED) ||
-	       d->stamp == stamp || d->mounted;
+	       d->stamp == stamp || d->mounted ||
+	       (d->seen && hostwatch_holds(d, stamp));
 }
 
 static struct dentry *find_fresh(struct dentry *dir, const char *name,

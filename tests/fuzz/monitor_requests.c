@@ -90,6 +90,7 @@ static void setup(void)
 	m.trees[1] = (struct mon_tree){ .is_volume = true, .whole = true,
 		.fd = open_in("rw", O_PATH | O_DIRECTORY) };
 	m.denied = open("/dev/null", O_WRONLY);
+	open_changes(&(struct mon_call){ .m = &m });
 }
 
 static void check_outside(void)
@@ -126,8 +127,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	record = malloc(size);
 	memcpy(record, data + 1, size - 1);
 	c.reply_handle = -1;
+	/* By now the name may be a symlink that leads out. */
 	if (data[0] & 1)
-		c.handle = open_in("rw/handle", O_RDWR | O_CREAT);
+		c.handle = open_in("rw/handle", O_RDWR | O_CREAT | O_NOFOLLOW);
 	if (!setjmp(ended))
 		dispatch_record(&c, record, size - 1);
 	if (c.reply.size > MON_REPLY_MAX - sizeof(c.reply))
@@ -186,6 +188,7 @@ static size_t sample(uint8_t *out)
 	case MON_OPEN: small[0] = 1; small[2] = next_random() % 64;
 		small[3] = 0600; small[10] = one; small[11] = 0; break;
 	case MON_WALK: small[1] = 1 + next_random() % 600;
+		small[3] |= next_random() % 2 ? HOST_WALK_WATCH : 0;
 		/* fall through */
 	case MON_REMOVE: small[2] = one; break;
 	case MON_LIST: small[0] = small[1] = 0; small[3] = 0xe000;

@@ -7,6 +7,7 @@ Prints "ok NAME" or "FAIL NAME: why" for each step.
 """
 import mmap
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -182,9 +183,47 @@ def data(s):
     print("ok 200 changes")
 
 
+PLACES = ["r/a", "r/b", "r/c/a", "r/c/b", "r/d/a", "r/d/a/b", "r/c", "r/d"]
+
+
+def change(s, r):
+    """One change by chance; some fail, as they should."""
+    a, b = s.at(r.choice(PLACES)), s.at(r.choice(PLACES))
+    text = "x" * r.randrange(100)
+    ops = [lambda: s.put(a, text), lambda: s.put(a, text, "a"),
+           lambda: os.truncate(a, r.randrange(50)), lambda: os.unlink(a),
+           lambda: os.rename(a, b), lambda: os.link(a, b),
+           lambda: os.symlink(r.choice(["a", "../b", "c/a", "none"]), a),
+           lambda: os.mkdir(a), lambda: os.rmdir(a),
+           lambda: os.chmod(a, r.choice([0o755, 0o700, 0o711])),
+           lambda: os.utime(a, (r.randrange(9), r.randrange(9)))]
+    try:
+        r.choice(ops)()
+    except OSError:
+        pass
+
+
+def chance(s, steps=600):
+    r = random.Random(7)
+    for d in ("r", "r/c", "r/d"):
+        os.mkdir(s.at(d))
+    for n in range(steps):
+        change(s, r)
+        for path in r.sample(PLACES, 4):
+            what = r.choice(["stat", "lstat", "read"])
+            want, got = s.outside.ask(what, path), s.inside.ask(what, path)
+            if want != got:
+                print(f"FAIL chance: step {n}: {what} {path}: {got!r}, "
+                      f"not {want!r}")
+                return
+    print(f"ok {steps} changes by chance")
+
+
 def main():
     s = Steps(sys.argv[1], sys.argv[2])
-    for part in (files, kinds, directories, data):
+    # so often that it watches the directory instead of asking
+    s.same("at first", *["stat watched"] * 20)
+    for part in (files, kinds, directories, data, chance):
         part(s)
     s.outside.end()
     status = s.inside.end()

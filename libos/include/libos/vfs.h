@@ -135,6 +135,7 @@ struct dentry {
 	struct list in_parent, children, in_lru;
 	u64 pos;                  /* place in the directory, for readdir */
 	u64 stamp;                /* SUPER_STAMPED: the walk it is good for */
+	u64 seen;                 /* or good until a change after this */
 	bool unlinked;            /* no longer (or not yet) a name */
 	bool pinned;              /* holds a reference on itself */
 	bool in_lower;            /* memfs: the lower directory has this name */
