@@ -73,15 +73,40 @@ void host_clock_init(uint64_t vdso)
 	gettime = (gettime_fn)host_clock_symbol("__vdso_clock_gettime");
 }
 
+/* By clock: what a sandbox that was resumed adds to the host's. */
+static s64 shifts[HOST_CLOCK_BOOT + 1];
+
+void host_clock_shift(int64_t monotonic_ns, int64_t boot_ns)
+{
+	shifts[HOST_CLOCK_MONOTONIC] = monotonic_ns;
+	shifts[HOST_CLOCK_BOOT] = boot_ns;
+}
+
+uint64_t host_clock_deadline(uint64_t deadline_ns)
+{
+	s64 shift = shifts[HOST_CLOCK_MONOTONIC];
+
+	if (deadline_ns == HOST_FOREVER || !shift)
+		return deadline_ns;
+	return shift > 0 && deadline_ns < (u64)shift ? 0
+						     : deadline_ns - (u64)shift;
+}
+
 int host_clock_read(enum host_clock clock, int32_t id, uint64_t *ns)
 {
 	static const int linux_clock[] = { 0, 1, 7 };
 	struct raw_timespec ts;
+	int err;
 
 	if (clock > HOST_CLOCK_BOOT)
 		return host_clock_request(clock, id, ns);
-	if (!gettime || gettime(linux_clock[clock], &ts) != 0)
-		return host_clock_request(clock, id, ns);
-	*ns = (u64)ts.sec * NSEC_PER_SEC + (u64)ts.nsec;
-	return 0;
+	if (gettime && gettime(linux_clock[clock], &ts) == 0) {
+		*ns = (u64)ts.sec * NSEC_PER_SEC + (u64)ts.nsec +
+		      (u64)shifts[clock];
+		return 0;
+	}
+	err = host_clock_request(clock, id, ns);
+	if (!err)
+		*ns += (u64)shifts[clock];
+	return err;
 }

@@ -82,8 +82,15 @@ int64_t raw_epoll_poll(int epfd, void *events, int max, int timeout_ms,
 
 /* The monitor's answer to a clock that the process cannot read itself. */
 int host_clock_request(enum host_clock clock, int32_t id, uint64_t *ns);
+/* After a resume: no request is under way. */
+void host_request_resumed(void);
 /* Find the host's clock code; base 0: there is none. */
 void host_clock_init(uint64_t vdso);
+/* From now on the monotonic and the boot clock are the host's plus this:
+ * after a resume they go on from where they were. */
+void host_clock_shift(int64_t monotonic_ns, int64_t boot_ns);
+/* A deadline of ours as one of the host's monotonic clock. */
+uint64_t host_clock_deadline(uint64_t deadline_ns);
 /* The address of one of its functions, or 0. */
 uint64_t host_clock_symbol(const char *name);
 

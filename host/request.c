@@ -141,6 +141,12 @@ static int call(struct call *c)
 	return err;
 }
 
+/* The service thread was asking when the heap was copied. */
+void host_request_resumed(void)
+{
+	mutex_init(&request_lock);
+}
+
 /* Attach a path; returns its size with the NUL. */
 static u32 call_text(struct call *c, unsigned i, const char *s)
 {

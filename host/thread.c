@@ -36,8 +36,9 @@ int host_interrupt(struct host_thread_ids ids)
 
 int host_sync_wait(uint32_t *word, uint32_t value, uint64_t deadline_ns)
 {
-	struct raw_timespec ts = { (int64_t)(deadline_ns / 1000000000u),
-				   (int64_t)(deadline_ns % 1000000000u) };
+	uint64_t at = host_clock_deadline(deadline_ns);
+	struct raw_timespec ts = { (int64_t)(at / 1000000000u),
+				   (int64_t)(at % 1000000000u) };
 
 	return (int)raw_futex(word, FUTEX_WAIT_BITSET, value,
 			      deadline_ns == HOST_FOREVER ? NULL : &ts, NULL,

@@ -207,11 +207,13 @@ static int boot_fixed(const struct monitor *m, struct boot_info *i)
 	i->flags = (c->trace_fd >= 0 ? BOOT_TRACE : 0) |
 		   (m->network_host ? BOOT_NET_HOST : 0) |
 		   (c->debug ? BOOT_DEBUG : 0) |
+		   (m->pages >= 0 ? BOOT_RESUME : 0) |
 		   (c->read_only ? BOOT_READ_ONLY : 0) |
 		   (m->cgroup_has & CGROUP_MEMORY ? BOOT_MEMORY_HELD : 0);
 	i->events = BLY_FD_EVENTS;
 	i->heap = BLY_FD_HEAP;
 	i->trace = m->trace_handle;
+	i->pages = m->pages_handle;
 	if (m->vdso.count) {
 		i->vdso = BLY_VDSO + (m->vdso.code - m->vdso.low);
 		i->vdso_size = m->vdso.code_size;
@@ -223,6 +225,12 @@ static int boot_fixed(const struct monitor *m, struct boot_info *i)
 	i->hwcap2 = getauxval(AT_HWCAP2);
 	i->minsigstksz = getauxval(AT_MINSIGSTKSZ);
 	return 0;
+}
+
+/* Where the record goes, in the heap. */
+static uint64_t boot_offset(const struct monitor *m)
+{
+	return (m->pages >= 0 ? BOOT_RESUME_ADDR : BOOT_INFO_ADDR) - BLY_HEAP;
 }
 
 static int boot_finish(struct monitor *m, struct blob *b,
@@ -239,7 +247,7 @@ static int boot_finish(struct monitor *m, struct blob *b,
 	i->port_count = old.port_count;
 	memcpy(i->init.handles, m->stdio_handle, sizeof(i->init.handles));
 	i->size = (uint32_t)b->size;
-	if (pwrite(m->heap, b->data, b->size, BLY_DATA_MAX) !=
+	if (pwrite(m->heap, b->data, b->size, (off_t)boot_offset(m)) !=
 	    (ssize_t)b->size)
 		return -1;
 	return 0;
@@ -248,7 +256,8 @@ static int boot_finish(struct monitor *m, struct blob *b,
 int boot_write(struct monitor *m, struct err *e)
 {
 	const struct sandbox_config *c = m->config;
-	struct blob b = { .max = BOOT_INFO_MAX - BLY_BOOT_STACK_SIZE };
+	struct blob b = { .max = m->pages >= 0 ? BOOT_RESUME_MAX :
+			  BOOT_RESUME_ADDR - BOOT_INFO_ADDR };
 	struct boot_info fixed;
 	int r = -1;
 

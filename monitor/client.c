@@ -45,11 +45,40 @@ int control_send(int fd, const struct control_msg *m, const void *payload,
 	return n < 0 ? -1 : 0;
 }
 
+static void take_handle(struct msghdr *h, int *handle)
+{
+	struct cmsghdr *x = CMSG_FIRSTHDR(h);
+
+	if (x && x->cmsg_level == SOL_SOCKET && x->cmsg_type == SCM_RIGHTS &&
+	    x->cmsg_len == CMSG_LEN(sizeof(*handle)))
+		memcpy(handle, CMSG_DATA(x), sizeof(*handle));
+}
+
 int control_recv(int fd, struct control_msg *m, void *payload, size_t size)
 {
+	int handle, r = control_recv_handle(fd, m, payload, size, &handle);
+
+	if (handle >= 0)
+		close(handle);
+	return r;
+}
+
+int control_recv_handle(int fd, struct control_msg *m, void *payload,
+			size_t size, int *handle)
+{
 	struct iovec iov[2] = { { m, sizeof(*m) }, { payload, size - 1 } };
-	struct msghdr h = { .msg_iov = iov, .msg_iovlen = 2 };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr h = { .msg_iov = iov, .msg_iovlen = 2,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
+
+	*handle = -1;
+	if (n >= 0)
+		take_handle(&h, handle);
 
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -1;

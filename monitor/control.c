@@ -35,8 +35,8 @@ static void client_send(struct monitor *m, struct mon_client *c,
 		control_drop(m, c);
 }
 
-static void client_done(struct monitor *m, struct mon_client *c, uint32_t op,
-			uint32_t token, const void *payload, size_t size)
+void client_done(struct monitor *m, struct mon_client *c, uint32_t op,
+		 uint32_t token, const void *payload, size_t size)
 {
 	struct control_msg msg = { .op = CTL_DONE, .b = op, .token = token,
 				   .size = (uint32_t)size };
@@ -44,8 +44,8 @@ static void client_done(struct monitor *m, struct mon_client *c, uint32_t op,
 	client_send(m, c, &msg, payload);
 }
 
-static void client_error(struct monitor *m, struct mon_client *c, uint32_t op,
-			 int error, const char *text)
+void client_error(struct monitor *m, struct mon_client *c, uint32_t op,
+		  int error, const char *text)
 {
 	struct control_msg msg = { .op = CTL_ERROR, .b = op, .a = error,
 				   .size = (uint32_t)strlen(text) };
@@ -129,6 +129,11 @@ static void do_spawn(struct monitor *m, struct mon_client *c,
 	memcpy(&s, in->payload, sizeof(s));
 	for (i = 0; i < SPAWNS && c->spawns[i].used; i++)
 		;
+	if (m->freeze.is_paused) {
+		client_error(m, c, CTL_SPAWN, EAGAIN, "the sandbox is paused: "
+			     "`bailey unpause` first");
+		return;
+	}
 	if (i == SPAWNS ||
 	    in->fd_count != (s.flags & BOOT_SPAWN_TTY ? 1u : 3u)) {
 		client_error(m, c, CTL_SPAWN, EINVAL,
@@ -195,6 +200,7 @@ static void do_state(struct monitor *m, struct mon_client *c,
 		.requests = m->request_count, .start_ns = m->start_ns,
 		.denied = m->denied_count,
 		.init_pid = m->init, .program_started = m->is_started,
+		.is_paused = m->freeze.is_paused,
 	};
 
 	client_done(m, c, CTL_STATE, 0, &s, sizeof(s));
@@ -223,6 +229,9 @@ static void do_request(struct monitor *m, struct mon_client *c,
 	case CTL_PS: do_ps(m, c, in); break;
 	case CTL_STATE: do_state(m, c, in); break;
 	case CTL_DENIED: do_denied(m, c, in); break;
+	case CTL_PAUSE: case CTL_UNPAUSE: case CTL_SAVE: case CTL_THAW:
+		freeze_request(m, c, &in->head, in->fds, in->fd_count);
+		break;
 	case CTL_WAIT: break;
 	default:
 		client_error(m, c, in->head.op, EINVAL, "no such request");
@@ -304,6 +313,7 @@ void control_drop(struct monitor *m, struct mon_client *c)
 	close(c->fd);
 	c->fd = -1;
 	c->is_waiting = false;
+	freeze_client_gone(m, c);
 	for (i = 0; i < SPAWNS; i++) {
 		if (!c->spawns[i].used)
 			continue;
@@ -411,6 +421,9 @@ void control_report(struct monitor *m, const struct mon_report *r,
 		break;
 	case HOST_REPORT_STARTED:
 		report_started(m, r, text);
+		break;
+	case HOST_REPORT_FROZEN:
+		freeze_report(m, r);
 		break;
 	}
 }

@@ -41,7 +41,7 @@ static int load_error(struct err *e, const char *step)
 /* Give the picoprocess exactly its handles, from 0 up, and nothing else. */
 static int handles_place(struct monitor *m, struct err *e)
 {
-	int from[BLY_FD_FIRST + 4] = { m->request_far, m->events_far,
+	int from[BLY_FD_FIRST + 5] = { m->request_far, m->events_far,
 				       m->heap };
 	int i, n = BLY_FD_FIRST;
 
@@ -50,6 +50,8 @@ static int handles_place(struct monitor *m, struct err *e)
 			from[n++] = m->stdio[i];
 	if (m->trace >= 0)
 		from[n++] = m->trace;
+	if (m->pages >= 0)
+		from[n++] = m->pages;
 	for (i = 0; i < n; i++) {
 		from[i] = fcntl(from[i], F_DUPFD, HANDLE_BASE);
 		if (from[i] < 0)
@@ -221,6 +223,7 @@ static _Noreturn void fail(int request, const struct err *e)
 static _Noreturn void picoprocess(struct monitor *m, struct sock_fprog *prog)
 {
 	const struct bly_image_header *h = &m->image.header;
+	uint64_t boot = m->pages >= 0 ? BOOT_RESUME_ADDR : BOOT_INFO_ADDR;
 	struct err e = { 0 };
 
 	if ((m->network_host && unshare(CLONE_NEWNET) &&
@@ -232,10 +235,10 @@ static _Noreturn void picoprocess(struct monitor *m, struct sock_fprog *prog)
 		fail(BLY_FD_MONITOR, &e);
 	rseq_unregister();
 	/* It cannot ask for its own number behind the wall. */
-	((struct boot_info *)BOOT_INFO_ADDR)->first_pid = getpid();
+	((struct boot_info *)(uintptr_t)boot)->first_pid = getpid();
 	if (wall_install(prog, &e))
 		fail(BLY_FD_MONITOR, &e);
-	arch_enter(h->start, BOOT_INFO_ADDR, BLY_BOOT_STACK_TOP);
+	arch_enter(h->start, boot, BLY_BOOT_STACK_TOP);
 }
 
 int loader_start(struct monitor *m, struct err *e)

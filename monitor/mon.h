@@ -109,7 +109,8 @@ struct monitor {
 	int cgroup;             /* the sandbox's own directory, or -1 */
 	int cgroup_events;      /* its memory.events, or -1 */
 	unsigned cgroup_has;    /* CGROUP_*: the limits that it keeps */
-	host_handle stdio_handle[3], trace_handle;
+	int pages;              /* of a saved sandbox, or -1 */
+	host_handle stdio_handle[3], trace_handle, pages_handle;
 
 	/* the running monitor's own */
 	int signals;            /* signalfd */
@@ -119,6 +120,13 @@ struct monitor {
 	unsigned relay_count;
 	uint32_t next_token;
 	bool is_started;        /* the program runs */
+	struct {                /* standing still: freeze.c */
+		bool is_paused; /* because a command wants it so */
+		struct mon_client *client; /* waits for it; NULL: nobody */
+		uint32_t op;    /* its request: CTL_PAUSE or CTL_SAVE */
+		uint32_t token;
+		bool is_frozen; /* for that client's save */
+	} freeze;
 	uint32_t denied_count;
 	uint64_t request_count;
 	uint64_t start_ns;
@@ -133,6 +141,8 @@ int prepare_state(struct monitor *m, struct err *e);
 int prepare_stdio(struct monitor *m, struct err *e);
 int image_open(struct monitor *m, struct err *e);
 int image_copy_data(struct monitor *m, struct err *e);
+/* Instead: the kernel heap of a saved sandbox (resume.c). */
+int resume_fill_heap(struct monitor *m, struct err *e);
 void vdso_find(struct mon_vdso *v);
 /* Build the boot record and write it into the heap. */
 int boot_write(struct monitor *m, struct err *e);
@@ -175,6 +185,18 @@ void control_report(struct monitor *m, const struct mon_report *r,
 		    const char *text);
 int event_send(struct monitor *m, const struct host_event *ev,
 	       const void *payload, const int *fds);
+void client_done(struct monitor *m, struct mon_client *c, uint32_t op,
+		 uint32_t token, const void *payload, size_t size);
+void client_error(struct monitor *m, struct mon_client *c, uint32_t op,
+		  int error, const char *text);
+
+/* freeze.c: CTL_PAUSE, CTL_UNPAUSE, CTL_SAVE, CTL_THAW; the library OS's
+ * answer; a client that goes away. */
+void freeze_request(struct monitor *m, struct mon_client *c,
+		    const struct control_msg *q, const int *fds,
+		    unsigned fd_count);
+void freeze_report(struct monitor *m, const struct mon_report *r);
+void freeze_client_gone(struct monitor *m, struct mon_client *c);
 
 /* One request, as received. */
 struct mon_call {

@@ -280,7 +280,9 @@ int prepare_stdio(struct monitor *m, struct err *e)
 	for (i = 0; i < 3; i++)
 		m->stdio_handle[i] = m->stdio[i] >= 0 ? next++ :
 				     HOST_NO_HANDLE;
-	m->trace_handle = HOST_NO_HANDLE;
+	m->trace_handle = m->pages_handle = HOST_NO_HANDLE;
+	if (m->config->resume_pages >= 0)
+		m->pages_handle = next + (m->config->trace_fd >= 0);
 	if (m->config->trace_fd < 0)
 		return 0;
 	m->trace = fcntl(m->config->trace_fd, F_DUPFD_CLOEXEC, 3);

@@ -41,7 +41,7 @@ static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 			      &m->listener, &m->log, &m->messages,
 			      &m->denied, &m->exit_file, &m->console,
 			      &m->stdio[0], &m->stdio[1], &m->stdio[2],
-			      &m->trace, &m->signals, &m->image.fd,
+			      &m->trace, &m->pages, &m->signals, &m->image.fd,
 			      &m->cgroup, &m->cgroup_events };
 	size_t i;
 
@@ -107,12 +107,24 @@ static int prepare_channels(struct monitor *m, int *command, struct err *e)
 	return 0;
 }
 
+/* What the first picoprocess finds there, but for the boot record. */
+static int prepare_heap(struct monitor *m, struct err *e)
+{
+	if (m->config->resume_pages < 0)
+		return image_copy_data(m, e);
+	m->pages = fcntl(m->config->resume_pages, F_DUPFD_CLOEXEC, 3);
+	if (m->pages < 0)
+		return err_set(e, 125, "cannot use the saved pages: %s",
+			       strerror(errno));
+	return resume_fill_heap(m, e);
+}
+
 static int prepare(struct monitor *m, int *command, struct err *e)
 {
 	cgroup_make(m);
 	if (prepare_trees(m, e) || prepare_ports(m, e) ||
 	    prepare_state(m, e) || prepare_stdio(m, e) || image_open(m, e) ||
-	    prepare_channels(m, command, e) || image_copy_data(m, e))
+	    prepare_channels(m, command, e) || prepare_heap(m, e))
 		return -1;
 	vdso_find(&m->vdso);
 	/* Root's mounts need root; an ordinary user's need his namespace. */
@@ -124,10 +136,12 @@ static int prepare(struct monitor *m, int *command, struct err *e)
 /* All descriptors that start.c and prepare.c opened. */
 static unsigned monitor_handles(const struct monitor *m, int *out, bool far)
 {
+	/* The heap's object stays, to be handed to a command that saves. */
 	const int near[] = { m->request, m->events, m->command, m->listener,
 			     m->log, m->messages, m->denied, m->exit_file,
-			     m->console, m->signals, m->cgroup_events };
-	const int others[] = { m->request_far, m->events_far, m->heap,
+			     m->console, m->signals, m->cgroup_events,
+			     m->heap };
+	const int others[] = { m->request_far, m->events_far, m->pages,
 			       m->stdio[0], m->stdio[1], m->stdio[2],
 			       m->trace, m->image.fd, m->cgroup };
 	unsigned i, n = 0;

@@ -2,7 +2,8 @@
  * boot.h - what the monitor tells the library OS at its start.
  *
  * The monitor writes one struct boot_info, followed by its strings, at
- * BOOT_INFO_ADDR in the kernel heap before the first picoprocess runs.  All
+ * BOOT_INFO_ADDR (of a sandbox that goes on from an image: BOOT_RESUME_ADDR)
+ * in the kernel heap before the first picoprocess runs.  All
  * references are byte offsets from the start of the struct, so the record is
  * position independent; 0 means absent.  The library OS trusts it; the
  * monitor never reads it back.
@@ -30,6 +31,9 @@
 #define BLY_DATA_MAX 0x400000ul             /* .data + .bss: 4 MiB at most */
 #define BOOT_INFO_ADDR (BLY_HEAP + BLY_DATA_MAX)
 #define BOOT_INFO_MAX 0x400000ul            /* 4 MiB */
+/* The record of a resume lies behind the first one, which stays. */
+#define BOOT_RESUME_ADDR (BOOT_INFO_ADDR + 0x2f0000ul)
+#define BOOT_RESUME_MAX 0x100000ul
 #define BLY_END (BLY_BASE + 0x20000000000ul)
 #define GUEST_MIN 0x10000ul
 #define GUEST_MAX 0x7ffffffff000ul
@@ -85,6 +89,9 @@ struct boot_spawn {
 };
 enum { BOOT_TRACE = 1, BOOT_NET_HOST = 2, BOOT_DEBUG = 4,
        BOOT_READ_ONLY = 8,
+       BOOT_RESUME = 16 /* the heap is that of a saved sandbox: go on with it;
+			 * of init only the streams and the window's size
+			 * count, mounts not at all */,
        BOOT_MEMORY_HELD = 0x100 /* memory_limit: the host counts what the
                                  * program touches; else the library OS
                                  * counts what it maps */ };
@@ -96,6 +103,8 @@ struct boot_info {
 	host_handle events;    /* readable when host_event_next has something */
 	host_handle trace;     /* stream for --trace, or HOST_NO_HANDLE */
 	host_handle heap;
+	host_handle pages;     /* BOOT_RESUME: the image (pages.h) */
+	uint32_t pad;
 	uint64_t vdso;         /* host's clock code, at BLY_VDSO.. or 0 */
 	uint64_t vdso_size;
 	uint8_t seed[64];      /* entropy */

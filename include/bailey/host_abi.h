@@ -240,7 +240,14 @@ enum host_event_kind {
 	HOST_EVENT_SPAWN,  /* payload: struct boot_spawn, see boot.h */
 	HOST_EVENT_PS,     /* a: token; answer with host_report */
 	HOST_EVENT_HANGUP, /* b: console number */
+	HOST_EVENT_FREEZE, /* bring every thread to a standstill and report
+	                    * HOST_REPORT_FROZEN with token; with one handle:
+	                    * to be saved, records go there
+	                    * (save_stream.h) */
+	HOST_EVENT_THAW,   /* a: HOST_THAW_... */
 };
+enum { HOST_THAW_WRITE = 1,  /* write the records of the save, else drop it */
+       HOST_THAW_STAY = 2 }; /* and stay frozen */
 #define HOST_EVENT_HANDLES 4
 struct host_event {
 	uint32_t kind; /* enum host_event_kind */
@@ -260,6 +267,7 @@ enum host_report_kind {
 	HOST_REPORT_EXITED,   /* token: of a spawn; status as wait(2) has it */
 	HOST_REPORT_ANSWER,   /* token: of an event; text: the answer (JSON) */
 	HOST_REPORT_STARTED,  /* token: of a spawn; status: 0 or an errno */
+	HOST_REPORT_FROZEN,   /* token: of the event; status: 0 or an errno */
 };
 int host_report(enum host_report_kind kind, uint32_t token, int32_t status,
 		const char *text, size_t size);

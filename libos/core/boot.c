@@ -8,6 +8,7 @@
 #include <libos/heap.h>
 #include <libos/ktime.h>
 #include <libos/proc.h>
+#include <libos/save.h>
 #include <libos/task.h>
 #include <libos/vfs.h>
 
@@ -87,6 +88,8 @@ _Noreturn void libos_start(struct boot_info *b)
 
 	host_mem_unmap((void *)GUEST_MIN, BLY_BASE - GUEST_MIN);
 	host_mem_unmap((void *)BLY_END, GUEST_MAX - BLY_END);
+	if (b->flags & BOOT_RESUME)
+		resume_start(b);
 	heap_init();
 	arch_init();
 	host_clock_init(b->vdso);

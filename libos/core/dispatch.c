@@ -2,6 +2,7 @@
  * dispatch.c - from a system call number to its handler, and the checks on
  * the way back to the guest.
  */
+#include <libos/park.h>
 #include <libos/proc.h>
 #include <libos/sys.h>
 #include <libos/task.h>
@@ -63,8 +64,12 @@ void exit_work(struct task *t)
 
 	task_clear_work(t, WORK_FULL);
 	while ((w = __atomic_load_n(&t->work, __ATOMIC_SEQ_CST)) &
-	       (WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_RESTORE_MASK))
-		signal_exit_work(t);
+	       (WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_RESTORE_MASK |
+		WORK_PARK))
+		if ((w & (WORK_PARK | WORK_EXIT)) == WORK_PARK)
+			task_park();
+		else
+			signal_exit_work(t);
 	if (t->arch.gs_in_use)
 		task_set_work(t, WORK_FULL);
 }

@@ -5,6 +5,7 @@
 #include <libos/core.h>
 #include <libos/heap.h>
 #include <libos/proc.h>
+#include <libos/save.h>
 #include <libos/signal.h>
 #include <libos/task.h>
 #include <libos/tty.h>
@@ -12,8 +13,7 @@
 
 #define PAYLOAD_MAX 0x10000
 
-static struct mutex spawn_lock; /* one at a time: guards what follows */
-static char *payload;           /* the event's, then the spawn's */
+static char *payload; /* the event's; the service thread's alone */
 
 struct spawn_request {
 	struct task *t;
@@ -162,6 +162,12 @@ static void handle_event(const struct host_event *ev)
 		if (err < 0)
 			report_started(ev->token, err, why);
 		break;
+	case HOST_EVENT_FREEZE:
+		save_freeze(ev);
+		break;
+	case HOST_EVENT_THAW:
+		save_thaw((u32)ev->a);
+		break;
 	case HOST_EVENT_PS:
 		answer_ps(ev->token);
 		break;
@@ -176,9 +182,7 @@ bool events_ready(void *arg, u32 events)
 
 	if (!payload)
 		payload = kmalloc(PAYLOAD_MAX);
-	mutex_lock(&spawn_lock);
 	while (payload && host_event_next(&ev, payload, PAYLOAD_MAX) == 0)
 		handle_event(&ev);
-	mutex_unlock(&spawn_lock);
 	return !(events & (HOST_POLL_HUP | HOST_POLL_ERR));
 }

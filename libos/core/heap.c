@@ -208,6 +208,29 @@ void page_free(void *p, size_t pages)
 	mutex_unlock(&page_lock);
 }
 
+/* The pages of one class, one run at a time, become cold. */
+static void class_trim(struct run_class *c, size_t pages)
+{
+	u32 i;
+
+	while ((i = c->warm) != 0) {
+		c->warm = pagedesc[i];
+		c->warm_count--;
+		host_mem_advise(page_address(i), pages * PAGE_SIZE,
+				HOST_ADVISE_RELEASE);
+		pagedesc[i] = c->cold;
+		c->cold = i;
+	}
+}
+
+void heap_trim(void)
+{
+	mutex_lock(&page_lock);
+	for (size_t pages = 1; pages <= WARM_PAGES; pages++)
+		class_trim(&run_classes[pages - 1], pages);
+	mutex_unlock(&page_lock);
+}
+
 size_t page_used(void)
 {
 	return used_pages;

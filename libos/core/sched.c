@@ -9,6 +9,7 @@
  */
 #include <libos/ipc.h>
 #include <libos/lock.h>
+#include <libos/park.h>
 #include <libos/signal.h>
 #include <libos/task.h>
 
@@ -17,10 +18,13 @@ void task_prepare_sleep(void)
 	__atomic_store_n(&current()->wake_word, 0, __ATOMIC_SEQ_CST);
 }
 
+/* A thread that has stood still was woken for nothing. */
 static int sleep_on_word(struct task *t, u64 deadline_ns)
 {
 	int err = 0;
 
+	if (task_park_point())
+		return 0;
 	__atomic_store_n(&t->sleep_state, TASK_SLEEPING, __ATOMIC_SEQ_CST);
 	while (!__atomic_load_n(&t->wake_word, __ATOMIC_SEQ_CST)) {
 		err = host_sync_wait(&t->wake_word, 0, deadline_ns);
@@ -30,6 +34,8 @@ static int sleep_on_word(struct task *t, u64 deadline_ns)
 	}
 	__atomic_store_n(&t->sleep_state, TASK_RUNNING, __ATOMIC_RELAXED);
 	t->voluntary_switches++;
+	if (task_park_point())
+		return 0;
 	return err == -HOST_ETIMEDOUT && !t->wake_word ? -ETIMEDOUT : 0;
 }
 

@@ -4,13 +4,16 @@
  * One thread of the library OS, in the first picoprocess, that runs timers
  * (ktimer_run), watches host handles (console streams, the monitor's events)
  * and calls their functions.  It sleeps in host_poll; service_kick() makes it
- * look again through an event handle, which is its poll entry 0.
+ * look again through an event handle, which is its poll entry 0.  While the
+ * sandbox is frozen it takes the monitor's events and does nothing else.
  */
 #include <libos/core.h>
 #include <libos/heap.h>
 #include <libos/ktime.h>
 #include <libos/lock.h>
+#include <libos/park.h>
 #include <libos/task.h>
+#include <libos/vfs.h>
 
 #define WATCH_MAX 64
 
@@ -60,7 +63,8 @@ static unsigned collect(struct host_pollfd *fds, u8 *index)
 	fds[0] = (struct host_pollfd){ bell, HOST_POLL_IN, 0 };
 	mutex_lock(&watch_lock);
 	for (unsigned i = 0; i < WATCH_MAX; i++) {
-		if (!watches[i].used)
+		if (!watches[i].used ||
+		    (park_is_frozen() && watches[i].fn != events_ready))
 			continue;
 		index[n] = (u8)i;
 		fds[n++] = (struct host_pollfd){ watches[i].h,
@@ -105,16 +109,19 @@ static void service_main(void *arg)
 		int ready;
 
 		__atomic_store_n(&is_sleeping, 1, __ATOMIC_SEQ_CST);
-		deadline = ktimer_next();
+		deadline = park_is_frozen() ? HOST_FOREVER : ktimer_next();
 		ready = host_poll(fds, n, deadline);
 		__atomic_store_n(&is_sleeping, 0, __ATOMIC_SEQ_CST);
 		if (ready > 0 && fds[0].revents)
 			drain_bell();
 		if (ready > 0)
 			run_watches(fds, index, n);
-		ktimer_run();
+		if (!park_is_frozen())
+			ktimer_run();
 	}
 }
+
+static struct task *service_thread;
 
 int service_start(void)
 {
@@ -123,5 +130,30 @@ int service_start(void)
 	bell = host_stream_open(&o);
 	if (bell < 0)
 		return bell;
-	return kthread_create("service", service_main, NULL) ? 0 : -ENOMEM;
+	service_thread = kthread_create("service", service_main, NULL);
+	return service_thread ? 0 : -ENOMEM;
+}
+
+struct task *service_task(void)
+{
+	return service_thread;
+}
+
+int service_resumed(void)
+{
+	struct host_open o = { .kind = HOST_OPEN_EVENT };
+
+	memset(watches, 0, sizeof(watches));
+	is_sleeping = 0;
+	bell = host_stream_open(&o);
+	if (bell < 0)
+		return bell;
+	service_watch(boot_info()->events, HOST_POLL_IN, events_ready, NULL);
+	return 0;
+}
+
+_Noreturn void service_run(void)
+{
+	service_main(NULL);
+	__builtin_unreachable();
 }

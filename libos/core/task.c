@@ -10,6 +10,7 @@
 #include <libos/heap.h>
 #include <libos/ipc.h>
 #include <libos/ktime.h>
+#include <libos/park.h>
 #include <libos/proc.h>
 #include <libos/task.h>
 
@@ -64,6 +65,18 @@ struct proc *proc_find(s32 pid)
 		if (p->pid == pid && p->state != PROC_DEAD)
 			return p;
 	return NULL;
+}
+
+void task_for_each(void (*fn)(struct task *t, void *arg), void *arg)
+{
+	struct task *t;
+
+	mutex_lock(&tid_lock);
+	for (unsigned i = 0; i < TID_HASH; i++)
+		if (tid_hash[i].next)
+			list_for_each(t, &tid_hash[i], in_tid_hash)
+				fn(t, arg);
+	mutex_unlock(&tid_lock);
 }
 
 static bool tid_in_use(s32 tid)
@@ -159,7 +172,7 @@ void task_put(struct task *t)
 	seccomp_release(t);
 	sigpending_flush(&t->pending);
 	if (t->arch.xstate) {
-		page_free(t->arch.xstate, arch_xstate_pages());
+		page_free(t->arch.xstate, t->arch.xstate_pages);
 		t->arch.xstate = NULL;
 	}
 	mutex_lock(&block_lock);
@@ -224,8 +237,7 @@ int task_start_host(struct task *t, bool new_process)
 	return new_process ? host_process_create(&s) : host_thread_create(&s);
 }
 
-/* This host thread is t's now: its trap area, its interrupts. */
-static void adopt_host_thread(struct task *t)
+void task_adopt_host_thread(struct task *t)
 {
 	arch_set_trap_area((char *)t + TASK_TRAP_OFFSET, TASK_TRAP_SIZE);
 	if (!t->host.process)
@@ -251,9 +263,10 @@ static void warm_up(void)
 
 void task_started(struct task *t)
 {
-	adopt_host_thread(t);
+	task_adopt_host_thread(t);
 	if (t->host.process == t->host.thread)
 		warm_up();
+	park_new_thread(t);
 	if (t->is_kthread) {
 		t->kthread_fn(t->kthread_arg);
 		task_leave(t);
@@ -266,7 +279,8 @@ void task_started(struct task *t)
 	proc_child_started(t);
 }
 
-struct task *kthread_create(const char *name, void (*fn)(void *), void *arg)
+static struct task *kthread_start(const char *name, void (*fn)(void *),
+				  void *arg, bool in_copy)
 {
 	struct task *t = task_alloc(kernel_proc);
 
@@ -277,11 +291,22 @@ struct task *kthread_create(const char *name, void (*fn)(void *), void *arg)
 	t->kthread_fn = fn;
 	t->kthread_arg = arg;
 	strlcpy(t->comm, name, sizeof(t->comm));
-	if (task_start_host(t, false) < 0) {
+	if (task_start_host(t, in_copy) < 0) {
 		task_put(t);
 		return NULL;
 	}
 	return t;
+}
+
+struct task *kthread_create(const char *name, void (*fn)(void *), void *arg)
+{
+	return kthread_start(name, fn, arg, false);
+}
+
+struct task *kthread_create_copy(const char *name, void (*fn)(void *),
+				 void *arg)
+{
+	return kthread_start(name, fn, arg, true);
 }
 
 _Noreturn void task_leave(struct task *t)
@@ -329,7 +354,9 @@ static void move_start(void *arg)
 		arch_relax();
 	t->host.thread = m->ids.thread;
 	t->host.process = m->ids.thread;
-	adopt_host_thread(t);
+	t->is_moving = false;
+	task_adopt_host_thread(t);
+	park_new_thread(t);
 	host_mem_unmap((void *)GUEST_MIN, BLY_BASE - GUEST_MIN);
 	host_mem_unmap((void *)BLY_END, GUEST_MAX - BLY_END);
 	t->proc->mm = m->mm;
@@ -359,8 +386,10 @@ int proc_exec_detach(struct task *t, void (*cont)(void *), void *arg)
 		.ids = &m->ids,
 	};
 	mutex_lock(&t->kick_lock);
+	t->is_moving = true;
 	err = host_process_create(&s);
 	if (err < 0) {
+		t->is_moving = false;
 		mutex_unlock(&t->kick_lock);
 		mm_put(mm);
 		page_free(stack, MOVE_STACK_PAGES);

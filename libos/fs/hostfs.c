@@ -609,3 +609,13 @@ struct super *hostfs_new(u32 tree, u32 flags)
 		panic("no memory for a volume");
 	return s;
 }
+
+/* After a resume: handles are gone, and what was known of the host is old. */
+void hostfs_nodes_resumed(void)
+{
+	struct hostnode *n;
+
+	for (unsigned k = 0; k < TABLE_SIZE; k++)
+		for (n = table[k]; n; n = n->next)
+			hostfs_node_resumed(n);
+}

@@ -53,6 +53,8 @@ static inline void hostfs_known_now(struct hostnode *n)
 }
 void hostfs_fill(struct inode *i, const struct host_stat *st);
 host_handle hostfs_take_created(struct inode *i);
+void hostfs_nodes_resumed(void);
+void hostfs_node_resumed(struct hostnode *n);
 int hostfs_child_path(const struct inode *dir, const char *name, char *path);
 int hostfs_open(struct inode *i, struct file *f);
 int hostfs_setattr(struct inode *i, const struct iattr *a);
@@ -67,6 +69,8 @@ void hostfs_kept_drop(struct inode *i);
 
 /* ---- hostwatch.c --------------------------------------------------------- */
 u64 hostwatch_moment(void);
+/* After a resume: nothing that is remembered holds. */
+void hostwatch_resumed(void);
 /* dcache_mutex held: is d as it was seen?  stamp: of the walk that asks. */
 bool hostwatch_holds(const struct dentry *d, u64 stamp);
 bool hostwatch_still_holds(u32 hash, u64 seen);

@@ -7,6 +7,7 @@
 
 #include <libos/heap.h>
 #include <libos/mm.h>
+#include <libos/save.h>
 #include <libos/signal.h>
 
 #include <linux/falloc.h>
@@ -14,6 +15,9 @@
 #define LIST_BUFFER 16384u
 #define FRESH_NS 1000000u
 #define KEPT_MAX 64u
+
+static struct mutex open_lock = MUTEX_INIT; /* guards open_files */
+static struct list open_files = LIST_INIT(open_files); /* file->in_host */
 
 /* ---- attributes ---------------------------------------------------------------------- */
 /* The walk of this call of the thread has asked, or that of its last call,
@@ -129,6 +133,24 @@ static struct hostkept *kept_take(struct hostnode *n)
 	return k;
 }
 
+/* After a resume its handle is gone. */
+static void kept_forget(struct hostkept *k)
+{
+	if (k && ref_put(&k->ref))
+		kfree(k);
+}
+
+void hostfs_node_resumed(struct hostnode *n)
+{
+	kept_forget(n->kept);
+	n->kept = NULL;
+	list_init(&n->in_kept);
+	n->created = HOST_NO_HANDLE;
+	n->known_ns = 0;
+	n->known_by = NULL;
+	n->asked = 0;
+}
+
 void hostfs_kept_drop(struct inode *i)
 {
 	struct hostnode *n = i->priv;
@@ -219,6 +241,53 @@ static host_handle open_handle(struct inode *i, const struct file *f)
 	return h;
 }
 
+/* After a resume: open them by their names again.  What is not there any
+ * more gives ESTALE; what is another file now is reported. */
+static void reopen(struct file *f)
+{
+	struct inode *i = f->inode;
+	const struct hostnode *n = i->priv;
+	struct host_stat st;
+	host_handle h;
+
+	kept_forget(f->priv);
+	f->priv = NULL;
+	f->handle = HOST_NO_HANDLE;
+	h = open_handle(i, f);
+	if (h < 0) {
+		f->mode &= ~(u32)FMODE_DIRECT;
+		klog("volume file %s, open when the sandbox was saved, cannot "
+		     "be opened again: error %d", n->path, -h);
+		return;
+	}
+	f->handle = h;
+	if (host_stream_stat(h, &st))
+		return;
+	if (st.size != i->size || st.mtime_ns != i->mtime_ns)
+		klog("volume file %s has changed since the sandbox was saved",
+		     n->path);
+	hostfs_fill(i, &st);
+}
+
+void hostfs_resumed(void)
+{
+	struct file *f;
+
+	kept_count = 0;
+	list_init(&kept_list);
+	hostwatch_resumed();
+	hostfs_nodes_resumed();
+	list_for_each(f, &open_files, in_host)
+		reopen(f);
+}
+
+static void note_open(struct file *f)
+{
+	mutex_lock(&open_lock);
+	list_push_back(&open_files, &f->in_host);
+	mutex_unlock(&open_lock);
+}
+
 static int open_file(struct inode *i, struct file *f)
 {
 	struct hostkept *k = NULL;
@@ -245,6 +314,7 @@ int hostfs_open(struct inode *i, struct file *f)
 		err = open_file(i, f);
 		if (err)
 			return err;
+		note_open(f);
 	} else if (!S_ISDIR(i->mode)) {
 		return -ENXIO;
 	}
@@ -254,8 +324,11 @@ int hostfs_open(struct inode *i, struct file *f)
 
 static ssize_t hostfs_read(struct file *f, struct uio *u, u64 *pos)
 {
-	int64_t n = host_stream_read(f->handle, u->iov, u->count, *pos);
+	int64_t n;
 
+	if (UNLIKELY(f->handle == HOST_NO_HANDLE))
+		return -ESTALE;
+	n = host_stream_read(f->handle, u->iov, u->count, *pos);
 	if (n > 0) {
 		uio_advance(u, (size_t)n);
 		*pos += (u64)n;
@@ -281,6 +354,8 @@ static ssize_t write_locked(struct file *f, struct uio *u, u64 *pos)
 
 	if (err)
 		return err;
+	if (UNLIKELY(f->handle == HOST_NO_HANDLE))
+		return -ESTALE;
 	if (*pos >= current()->proc->rlimits[1].soft && u->left) {
 		signal_send_task(current(), SIGXFSZ, NULL);
 		return -EFBIG;
@@ -354,9 +429,12 @@ static int hostfs_allocate(struct file *f, int mode, u64 off, u64 len)
 
 static void hostfs_close(struct file *f)
 {
+	mutex_lock(&open_lock);
+	list_remove(&f->in_host);
+	mutex_unlock(&open_lock);
 	if (f->priv)
 		hostfs_kept_put(f->priv);
-	else
+	else if (f->handle != HOST_NO_HANDLE)
 		host_stream_close(f->handle);
 }
 

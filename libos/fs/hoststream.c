@@ -9,14 +9,22 @@
 
 #include <libos/heap.h>
 #include <libos/mm.h>
+#include <libos/park.h>
 #include <libos/poll.h>
+#include <libos/save.h>
 #include <libos/signal.h>
 
 struct hoststream {
 	const char *name;
 	struct host_stat st;
 	bool own_position;
+	bool is_gone;      /* its other end was left behind by a resume */
+	struct file *file;
+	struct list in_all;/* all_lock */
 };
+
+static struct mutex all_lock = MUTEX_INIT; /* guards all_streams */
+static struct list all_streams = LIST_INIT(all_streams);
 
 static bool is_regular(const struct hoststream *s)
 {
@@ -30,7 +38,13 @@ static ssize_t stream_io(struct file *f, struct uio *u, u64 offset, bool write)
 	int64_t n;
 	int err;
 
+	/* A regular file does not make anyone wait; and its reader holds
+	 * file->lock. */
+	if (is_regular(f->priv) && offset == HOST_NO_OFFSET)
+		offset = HOST_AT_ONCE;
 	for (;;) {
+		if (((struct hoststream *)f->priv)->is_gone)
+			return write ? -EPIPE : 0;
 		if (!is_regular(f->priv) && !(f->flags & O_NONBLOCK)) {
 			err = host_handle_wait(f->handle, events, HOST_FOREVER);
 			if (err)
@@ -40,8 +54,11 @@ static ssize_t stream_io(struct file *f, struct uio *u, u64 offset, bool write)
 					      offset) :
 			    host_stream_read(f->handle, u->iov, u->count,
 					     offset);
-		if (n == -EINTR && !signal_pending(current()))
+		if (n == -EINTR && !signal_pending(current())) {
+			if (!is_regular(f->priv))
+				task_park_point();
 			continue;
+		}
 		if (n != -EAGAIN || (f->flags & O_NONBLOCK))
 			break;
 		if (is_regular(f->priv))
@@ -80,12 +97,18 @@ static ssize_t stream_write(struct file *f, struct uio *u, u64 *pos)
 
 static u32 stream_poll(struct file *f, struct poll_table *pt)
 {
-	return is_regular(f->priv) ? EPOLLIN | EPOLLOUT : 0;
+	const struct hoststream *s = f->priv;
+
+	if (s->is_gone)
+		return EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR;
+	return is_regular(s) ? EPOLLIN | EPOLLOUT : 0;
 }
 
 static host_handle stream_handle(struct file *f)
 {
-	return is_regular(f->priv) ? HOST_NO_HANDLE : f->handle;
+	const struct hoststream *s = f->priv;
+
+	return is_regular(s) || s->is_gone ? HOST_NO_HANDLE : f->handle;
 }
 
 static s64 stream_seek(struct file *f, s64 off, int whence)
@@ -128,8 +151,14 @@ static int stream_sync(struct file *f, bool data_only)
 
 static void stream_release(struct file *f)
 {
-	host_stream_close(f->handle);
-	kfree(f->priv);
+	struct hoststream *s = f->priv;
+
+	mutex_lock(&all_lock);
+	list_remove(&s->in_all);
+	mutex_unlock(&all_lock);
+	if (f->handle != HOST_NO_HANDLE)
+		host_stream_close(f->handle);
+	kfree(s);
 }
 
 static const struct file_ops hoststream_ops = {
@@ -218,7 +247,44 @@ struct file *hoststream_file(host_handle h, u32 flags, const char *name)
 		return err_ptr(-ENOMEM);
 	}
 	f->handle = h;
+	s->file = f;
 	if (!is_regular(s))
 		f->mode |= FMODE_STREAM;
+	mutex_lock(&all_lock);
+	list_push_back(&all_streams, &s->in_all);
+	mutex_unlock(&all_lock);
 	return f;
+}
+
+/* ---- after a resume ----------------------------------------------------------------- */
+static void stream_attach(struct hoststream *s, host_handle h)
+{
+	struct file *f = s->file;
+
+	if (h == HOST_NO_HANDLE || host_stream_stat(h, &s->st))
+		s->st.kind = HOST_KIND_FIFO;
+	s->is_gone = h == HOST_NO_HANDLE;
+	s->own_position = false;
+	f->handle = h;
+	f->inode->priv = (void *)(intptr_t)h;
+	f->inode->mode = stream_mode(&s->st);
+	f->mode = is_regular(s) ? f->mode & ~(u32)FMODE_STREAM
+				: f->mode | FMODE_STREAM;
+}
+
+/* The program's own streams lead to the new surroundings; those of a command
+ * that was connected to the old sandbox lead nowhere. */
+void hoststream_resumed(const host_handle old[3], const host_handle new[3])
+{
+	struct hoststream *s;
+
+	list_for_each(s, &all_streams, in_all) {
+		host_handle h = HOST_NO_HANDLE;
+
+		for (unsigned i = 0; i < 3; i++)
+			if (s->file->handle == old[i] &&
+			    old[i] != HOST_NO_HANDLE)
+				h = new[i];
+		stream_attach(s, h);
+	}
 }

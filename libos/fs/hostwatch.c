@@ -111,3 +111,11 @@ u64 hostwatch_moment(void)
 	dcache_unlock();
 	return now;
 }
+
+void hostwatch_resumed(void)
+{
+	changes = HOST_NO_HANDLE;
+	is_refused = false;
+	all_changed = ++moment;
+	heard_for = 0;
+}

@@ -40,6 +40,7 @@ struct memnode {
 	struct lower_handle *lh;   /* lower_lock; reopened on resume: lower */
 	struct list in_lru;        /* lower_lock */
 	u32 open_count;            /* atomic: not to be closed */
+	u32 saved_in;              /* atomic: last save that named it */
 	/* regular file; inode->lock */
 	struct extent *extents;
 	u32 extent_count, extent_room;

@@ -9,6 +9,7 @@
 #include "memfs.h"
 
 #include <libos/heap.h>
+#include <libos/save.h>
 
 #define HANDLES_MAX 512u
 #define WALK_MAX 40u
@@ -391,6 +392,40 @@ int lower_copy_up(struct memnode *n, u64 size)
 	n->inode->flags |= INODE_DIRTY;
 	data_account(n);
 	return 0;
+}
+
+/* ---- saving ------------------------------------------------------------------------------ */
+bool memfs_lower_name(struct inode *i, u32 *tree, const char **path)
+{
+	struct memnode *n = memnode(i);
+
+	if (i->ops != &memfs_inode_ops || !S_ISREG(i->mode) || !n->lower)
+		return false;
+	*tree = n->tree;
+	*path = n->lower;
+	return true;
+}
+
+bool memfs_save_once(struct inode *i, u32 save)
+{
+	if (i->ops != &memfs_inode_ops)
+		return false;
+	return __atomic_exchange_n(&memnode(i)->saved_in, save,
+				   __ATOMIC_RELAXED) != save;
+}
+
+/* The host's handles are gone: each is opened anew when it is wanted. */
+void memfs_lower_resumed(void)
+{
+	while (!list_empty(&handle_lru)) {
+		struct memnode *n = list_first(&handle_lru, struct memnode,
+					       in_lru);
+
+		list_remove(&n->in_lru);
+		kfree(n->lh);
+		n->lh = NULL;
+	}
+	handle_count = 0;
 }
 
 /* ---- listings --------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include <libos/heap.h>
 #include <libos/ipc.h>
+#include <libos/save.h>
 #include <libos/sys.h>
 #include <libos/task.h>
 #include <libos/uaccess.h>
@@ -20,6 +21,7 @@
 		      EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct mutex epoll_links_lock = MUTEX_INIT;
+static struct list all_epolls = LIST_INIT(all_epolls); /* links lock */
 static struct mutex nest_lock = MUTEX_INIT; /* epolls entering epolls */
 
 /* ---- readiness ---- */
@@ -537,6 +539,8 @@ static void epoll_put(struct epoll *ep)
 
 	mutex_lock(&epoll_links_lock);
 	last = --ep->refs == 0;
+	if (last)
+		list_remove(&ep->in_all);
 	mutex_unlock(&epoll_links_lock);
 	if (!last)
 		return;
@@ -616,9 +620,14 @@ static long epoll_create(u32 flags)
 	ep->refs = 1;
 	list_init(&ep->ready);
 	waitq_init(&ep->wait);
+	list_init(&ep->in_all);
 	if (ep->buckets)
 		fd = anon_install(&epoll_ops, O_RDWR | flags, ep, &ep->file);
-	if (fd < 0) {
+	if (fd >= 0) {
+		mutex_lock(&epoll_links_lock);
+		list_push_back(&all_epolls, &ep->in_all);
+		mutex_unlock(&epoll_links_lock);
+	} else {
 		kfree(ep->buckets);
 		kfree(ep);
 	}
@@ -692,4 +701,31 @@ void epoll_show_fdinfo(struct file *f, struct seq *s)
 				   (unsigned long)it->file->pos,
 				   (unsigned long)it->file->inode->ino, 0ul);
 	mutex_unlock(&ep->lock);
+}
+
+/* ---- after a resume ---- */
+static void epoll_forget_host(struct epoll *ep)
+{
+	struct epoll_item *it;
+
+	ep->pollset = ep->bell = HOST_NO_HANDLE;
+	ep->host_items = ep->twins = ep->host_sleepers = ep->bell_rung = 0;
+	for (u32 i = 0; i < ep->bucket_count; i++)
+		for (it = ep->buckets[i]; it; it = it->hash_next)
+			it->handle = HOST_NO_HANDLE;
+}
+
+/* The host's poll sets anew, from the items.  An epoll in another one gets
+ * its set when it has its first host item, and tells the other then. */
+void epoll_resumed(void)
+{
+	struct epoll_item *it;
+	struct epoll *ep;
+
+	list_for_each(ep, &all_epolls, in_all)
+		epoll_forget_host(ep);
+	list_for_each(ep, &all_epolls, in_all)
+		for (u32 i = 0; i < ep->bucket_count; i++)
+			for (it = ep->buckets[i]; it; it = it->hash_next)
+				epoll_sync_host(it);
 }

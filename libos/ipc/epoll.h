@@ -46,6 +46,7 @@ struct epoll_item {
 };
 
 struct epoll {
+	struct list in_all;        /* epoll_links_lock */
 	u32 refs;                  /* epoll_links_lock */
 	struct file *file;         /* no reference */
 	struct mutex lock;

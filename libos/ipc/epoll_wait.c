@@ -10,6 +10,7 @@
 #include "poll_core.h"
 
 #include <libos/ktime.h>
+#include <libos/park.h>
 #include <libos/signal.h>
 #include <libos/sys.h>
 #include <libos/task.h>
@@ -187,8 +188,10 @@ static int epoll_ask_host(struct epoll *ep, struct epoll_results *r,
 		mutex_unlock(&ep->lock);
 		return 0;
 	}
-	if (n == -EINTR)
+	if (n == -EINTR) {
+		task_park_point();
 		return host_wait_interrupted(current()) ? -EINTR : 0;
+	}
 	return n < 0 ? n : deadline_ns != 0;
 }
 

@@ -16,7 +16,9 @@
 
 #include <libos/ipc.h>
 #include <libos/ktime.h>
+#include <libos/park.h>
 #include <libos/poll.h>
+#include <libos/save.h>
 #include <libos/signal.h>
 #include <libos/task.h>
 
@@ -111,11 +113,30 @@ int task_sleep_in_host(struct host_pollfd *fds, unsigned n, u64 deadline_ns)
 	if (fds[n].revents)
 		doorbell_drain(t);
 	t->voluntary_switches++;
+	if (r >= 0 && task_park_point()) {
+		/* what fds say may be over: look again */
+		for (unsigned i = 0; i < n; i++)
+			fds[i].revents = 0;
+		return 0;
+	}
 	if (r == 0)
 		return -ETIMEDOUT;
-	if (r == -EINTR)
+	if (r == -EINTR) {
+		task_park_point();
 		return host_wait_interrupted(t) ? -ERESTARTSYS : 0;
+	}
 	return MIN(r, 0);
+}
+
+static void forget_doorbell(struct task *t, void *arg)
+{
+	t->doorbell = 0;
+}
+
+void hostwait_resumed(void)
+{
+	pool_count = 0;
+	task_for_each(forget_doorbell, NULL);
 }
 
 int host_handle_wait(host_handle h, u32 events, u64 deadline_ns)

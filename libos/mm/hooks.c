@@ -12,6 +12,10 @@ __attribute__((weak)) void rewrite_before_fork(struct mm *m)
 {
 }
 
+__attribute__((weak)) void rewrite_text_resumed(struct mm *m, struct vma *v)
+{
+}
+
 __attribute__((weak)) u64 vdso_map(struct mm *m)
 {
 	return 0;

@@ -81,10 +81,13 @@ int mm_change_flags(struct mm *m, struct vma **v, u64 start, u64 end, u32 set,
 
 /* ---- advice that the host carries out --------------------------------------- */
 
-static int discard(const struct vma *v, u64 start, u64 size, int advice)
+static int discard(struct vma *v, u64 start, u64 size, int advice)
 {
 	if ((v->flags & VMA_LOCKED) && advice != MADV_DONTNEED_LOCKED)
 		return -EINVAL;
+	/* Pages from an image would come back as they were saved. */
+	if (v->flags & VMA_IMAGE)
+		return mm_host_map(v, start, size);
 	return host_mem_advise((void *)start, size, HOST_ADVISE_DISCARD);
 }
 
@@ -112,7 +115,7 @@ static int populate(const struct vma *v, u64 start, u64 size, int advice)
 	return 0;
 }
 
-static int advise_range(const struct vma *v, u64 start, u64 size, int advice)
+static int advise_range(struct vma *v, u64 start, u64 size, int advice)
 {
 	switch (advice) {
 	case MADV_DONTNEED:
@@ -121,6 +124,8 @@ static int advise_range(const struct vma *v, u64 start, u64 size, int advice)
 	case MADV_FREE:
 		if (!vma_is_anon_private(v))
 			return -EINVAL;
+		if (v->flags & VMA_IMAGE)
+			return mm_host_map(v, start, size);
 		return host_mem_advise((void *)start, size, HOST_ADVISE_FREE);
 	case MADV_REMOVE:
 		return punch(v, start, size);

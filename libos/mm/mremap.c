@@ -121,7 +121,8 @@ static int host_move_private(struct vma *v, const struct move *r)
 	u64 size = MIN(r->old_size, r->new_size);
 	int err;
 
-	if (!v->file && !host_mem_move((void *)r->old, r->old_size,
+	/* Behind pages of an image are others of it, not fresh ones. */
+	if (!v->file && !(v->flags & VMA_IMAGE) && !host_mem_move((void *)r->old, r->old_size,
 				       (void *)r->new, r->new_size))
 		return 0;
 	err = move_pages(r->old, size, r->new);

@@ -224,6 +224,8 @@ void vma_resize(struct mm *m, struct vma *v, u64 start, u64 end)
 void vma_set_prot(struct mm *m, struct vma *v, u32 prot)
 {
 	account(m, v, -1);
+	if (v->prot & PROT_WRITE)
+		v->flags |= VMA_WAS_WRITABLE;
 	v->prot = prot;
 	account(m, v, 1);
 }
@@ -246,11 +248,16 @@ int vma_split(struct mm *m, struct vma *v, u64 at)
 }
 
 /* a lies directly below b: is it all one mapping?  Executable file mappings
- * stay apart, the rewriter keeps accounts of them. */
+ * stay apart, the rewriter keeps accounts of them.  So do, while they cannot
+ * be written, those that ever could and those that never could: a save looks
+ * at the first only, and reservations can be huge. */
 static bool vma_continues(const struct vma *a, const struct vma *b)
 {
-	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags ||
-	    a->file != b->file || a->name != b->name)
+	u32 differ = (a->flags ^ b->flags) & ~(u32)VMA_IMAGE;
+
+	if (a->prot & PROT_WRITE)
+		differ &= ~(u32)VMA_WAS_WRITABLE;
+	if (a->end != b->start || a->prot != b->prot || differ || a->file != b->file || a->name != b->name)
 		return false;
 	if (!a->file)
 		return true;
@@ -264,6 +271,7 @@ struct vma *vma_merge(struct mm *m, struct vma *v, struct vma **dead)
 	if (n && vma_continues(v, n)) {
 		u64 end = n->end;
 
+		v->flags |= n->flags & VMA_STICKY;
 		vma_remove(m, n);
 		push_dead(dead, n);
 		vma_resize(m, v, v->start, end);
@@ -271,6 +279,7 @@ struct vma *vma_merge(struct mm *m, struct vma *v, struct vma **dead)
 	if (p && vma_continues(p, v)) {
 		u64 end = v->end;
 
+		p->flags |= v->flags & VMA_STICKY;
 		vma_remove(m, v);
 		push_dead(dead, v);
 		vma_resize(m, p, p->start, end);

@@ -404,6 +404,8 @@ int inet_published(u32 protocol, u16 port); /* index, or -1 */
 bool inet_host_network(void);
 /* Published handles are shared by all who listen on one port. */
 host_handle published_open(u32 index, bool datagram);
+/* After a resume: none is open. */
+void published_resumed(void);
 void published_close(u32 index);
 void inet_from_host(const struct host_addr *h, struct inet_addr *a);
 void inet_to_host(const struct inet_addr *a, struct host_addr *h);

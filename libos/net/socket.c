@@ -7,6 +7,8 @@
  */
 #include "sock.h"
 
+#include <libos/save.h>
+
 #include <libos/signal.h>
 
 #define OWNER_GROUP 2 /* F_OWNER_PGRP */
@@ -398,4 +400,49 @@ void net_count(struct net_counts *c)
 {
 	memset(c, 0, sizeof(*c));
 	net_for_each(0, 0, count_one, c);
+}
+
+/* ---- after a resume --------------------------------------------------------- */
+/* A connection with the outside has ended where nobody could tell. */
+static void connection_lost(struct socket *s)
+{
+	s->handle = HOST_NO_HANDLE;
+	s->in.is_host_pending = false;
+	kfree(s->pushback);
+	s->pushback = NULL;
+	s->pushback_size = 0;
+	s->error = ECONNRESET;
+	s->reset = true;
+	s->shut = SHUT_BOTH;
+	socket_wake_all(s, EPOLL_READABLE | EPOLL_WRITABLE | EPOLLRDHUP |
+			EPOLLERR | EPOLLHUP);
+}
+
+static void socket_resumed(struct socket *s)
+{
+	bool is_datagram = s->type == SOCK_DGRAM;
+
+	if (s->family != AF_INET && s->family != AF_INET6)
+		return;
+	if (s->state == SS_LISTEN || (is_datagram && s->in.published)) {
+		s->handle = HOST_NO_HANDLE;
+		s->in.published = 0;
+	}
+	if (s->state == SS_LISTEN && !is_datagram)
+		tcp_host_listen(s);
+	else if (is_datagram && s->handle == HOST_NO_HANDLE)
+		udp_host_bind(s);
+	else if (is_datagram && s->in.is_host_plain)
+		udp_host_connect(s, &s->in.remote);
+	else if (s->handle != HOST_NO_HANDLE)
+		connection_lost(s);
+}
+
+void net_resumed(void)
+{
+	struct socket *s;
+
+	published_resumed();
+	list_for_each(s, &all_sockets, in_all)
+		socket_resumed(s);
 }

@@ -62,6 +62,11 @@ void published_close(u32 index)
 	mutex_unlock(&published_lock);
 }
 
+void published_resumed(void)
+{
+	memset(published, 0, sizeof(published));
+}
+
 void tcp_host_listen(struct socket *s)
 {
 	int i = inet_published(IPPROTO_TCP, s->in.local.port);
@@ -168,6 +173,8 @@ static int wait_host(struct socket *s, u32 events, u64 timeout_ns,
 		*deadline = socket_deadline(timeout_ns);
 	task_prepare_sleep();
 	err = host_handle_wait(s->handle, events, *deadline);
+	if (UNLIKELY(s->handle == HOST_NO_HANDLE)) /* lost by a resume */
+		return socket_take_error(s) ?: -ECONNRESET;
 	return socket_wait_error(err, *deadline);
 }
 

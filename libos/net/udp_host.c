@@ -67,6 +67,8 @@ ssize_t udp_host_send(struct socket *s, const struct inet_addr *to,
 		n = host_stream_write(s->handle, iov + 1, 1, HOST_NO_OFFSET);
 	else
 		n = host_stream_write(s->handle, iov, 2, HOST_NO_OFFSET);
+	if (n == -HOST_EINTR)
+		return -ERESTARTSYS;
 	/* A full host queue drops, as any network may. */
 	return n < 0 && n != -EAGAIN ? n : (ssize_t)m->size;
 }

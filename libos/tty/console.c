@@ -9,6 +9,7 @@
  */
 #include <libos/heap.h>
 #include <libos/ktime.h>
+#include <libos/save.h>
 #include <libos/task.h>
 
 #include "pty.h"
@@ -117,6 +118,30 @@ struct file *console_open(host_handle h, u32 rows, u32 columns,
 		*console_number = tty->number;
 	service_watch(h, HOST_POLL_IN, console_readable, tty);
 	return f;
+}
+
+/* ---- after a resume: no console has its stream any more -------------------- */
+void console_resumed(host_handle h, u32 rows, u32 columns)
+{
+	int n;
+
+	for (n = pty_next(0); n >= 0; n = pty_next((u32)n + 1)) {
+		struct tty *tty = pty_find((u32)n);
+
+		if (!tty || tty->console == HOST_NO_HANDLE)
+			continue;
+		tty->console = HOST_NO_HANDLE;
+		if ((u32)n != first_console) {
+			tty_hangup(tty, true);
+			pty_master_gone(tty);
+		} else if (h != HOST_NO_HANDLE) {
+			tty->console = h;
+			tty->input_paused = false;
+			service_watch(h, HOST_POLL_IN, console_readable, tty);
+			if (rows && columns)
+				console_resize((u32)n, rows, columns);
+		}
+	}
 }
 
 void console_resize(u32 number, u32 rows, u32 columns)

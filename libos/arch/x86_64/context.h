@@ -6,6 +6,8 @@
 
 #include <libos/base.h>
 
+struct task;
+
 struct host_ucontext { /* struct ucontext of the host's kernel */
 	u64 flags, link;
 	u64 ss_sp, ss_flags, ss_size;
@@ -40,5 +42,6 @@ void xstate_save(void *area, u64 features);
 extern u64 xstate_features; /* XCR0 */
 extern u32 xstate_size;     /* bytes of an xsave area */
 void xstate_init(void);
+u8 *xstate_area(struct task *t);
 
 #endif

@@ -197,6 +197,37 @@ task_switch_stack:
 	call	*%rsi
 	ud2
 
+/* void arch_park(u64 *sp, void (*wait)(void)): *sp is where arch_unpark goes
+ * on.  The six registers are all that C code expects to find again. */
+	.globl arch_park
+	.hidden arch_park
+arch_park:
+	pushq	%rbp
+	pushq	%rbx
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	subq	$8, %rsp
+	movq	%rsp, (%rdi)
+	call	*%rsi
+unpark:
+	addq	$8, %rsp
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbx
+	popq	%rbp
+	ret
+
+/* void arch_unpark(u64 sp) */
+	.globl arch_unpark
+	.hidden arch_unpark
+arch_unpark:
+	movq	%rdi, %rsp
+	jmp	unpark
+
 /* void arch_enter_guest(struct task *): leave for the guest, full restore. */
 	.globl arch_enter_guest
 	.hidden arch_enter_guest

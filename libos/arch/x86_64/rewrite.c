@@ -698,3 +698,22 @@ void rewrite_text_mapped(struct mm *m, struct vma *v)
 				page_show(p, &copy);
 	mutex_unlock(&rewrite_lock);
 }
+
+void rewrite_text_resumed(struct mm *m, struct vma *v)
+{
+	struct text_file *f;
+	struct vma *there;
+	u64 at;
+
+	mutex_lock(&rewrite_lock);
+	f = file_find(v->file->inode);
+	at = f ? base_of(v) + (u64)f->distance : 0;
+	there = f ? vma_find(m, at) : NULL;
+	if (there && there->name && !strcmp(there->name, "[syscalls]") &&
+	    there->start == at)
+		host_mem_map((void *)at, TRAMPOLINE_PAGES * PAGE_SIZE,
+			     PROT_READ | PROT_EXEC, HOST_MAP_PRIVATE,
+			     heap_handle(), heap_offset(f->trampolines));
+	mutex_unlock(&rewrite_lock);
+	rewrite_text_mapped(m, v);
+}

@@ -35,13 +35,6 @@ static struct {
 	u8 legacy[512], header[64];
 } init_area __attribute__((aligned(64)));
 
-static u8 *xstate_buffer(struct task *t)
-{
-	if (!t->arch.xstate)
-		t->arch.xstate = page_alloc(arch_xstate_pages());
-	return t->arch.xstate;
-}
-
 static void vectors_reset(void)
 {
 	u16 fcw = 0x37f;
@@ -54,7 +47,7 @@ static void vectors_reset(void)
 
 static int save_vectors(struct task *t, u64 where)
 {
-	u8 *area = xstate_buffer(t);
+	u8 *area = xstate_area(t);
 	u32 magic2 = FP_XSTATE_MAGIC2;
 	struct fpx_sw_bytes sw = {
 		.magic1 = FP_XSTATE_MAGIC1,
@@ -146,7 +139,7 @@ int arch_signal_frame(struct task *t, int sig, const siginfo_t *info,
 /* The guest may have written anything there: make it safe to load. */
 static int load_vectors(struct task *t, u64 fp)
 {
-	u8 *area = xstate_buffer(t);
+	u8 *area = xstate_area(t);
 	struct fpx_sw_bytes sw;
 	u64 features;
 	u32 mxcsr;

@@ -233,6 +233,10 @@ kernel_half interrupt_upcall(int sig, siginfo_t *info,
 			uc->rip = (u64)raw_interrupted;
 		return NULL;
 	}
+	/* Clock code is the host's, and another host has another one: a
+	 * thread does not stand still in it.  It is asked again. */
+	if (in_clock_code(uc->rip) && (t->work & WORK_PARK))
+		return NULL;
 	save_regs(t, uc, old_gs);
 	return interrupt_kernel;
 }

@@ -92,6 +92,55 @@ raw_user_load:
 	movl	%eax, (%rsi)
 	xorl	%eax, %eax
 	ret
+
+/* size_t raw_user_is_zero(const void *page, bool *yes): 0, or 1 if the page
+ * cannot be read */
+	.globl raw_user_is_zero
+	.hidden raw_user_is_zero
+raw_user_is_zero:
+	movl	$1, %ecx
+	leaq	4096(%rdi), %rdx
+9:	movq	(%rdi), %rax
+	orq	8(%rdi), %rax
+	orq	16(%rdi), %rax
+	orq	24(%rdi), %rax
+	orq	32(%rdi), %rax
+	orq	40(%rdi), %rax
+	orq	48(%rdi), %rax
+	orq	56(%rdi), %rax
+	jnz	10f
+	addq	$64, %rdi
+	cmpq	%rdx, %rdi
+	jb	9b
+	movb	$1, (%rsi)
+	xorl	%eax, %eax
+	ret
+10:	movb	$0, (%rsi)
+	xorl	%eax, %eax
+	ret
+
+/* size_t raw_user_is_same(const void *page, const void *other, bool *yes) */
+	.globl raw_user_is_same
+	.hidden raw_user_is_same
+raw_user_is_same:
+	movl	$1, %ecx
+	leaq	4096(%rdi), %r8
+11:	movq	(%rdi), %rax
+	movq	8(%rdi), %r9
+	xorq	(%rsi), %rax
+	xorq	8(%rsi), %r9
+	orq	%r9, %rax
+	jnz	12f
+	addq	$16, %rdi
+	addq	$16, %rsi
+	cmpq	%r8, %rdi
+	jb	11b
+	movb	$1, (%rdx)
+	xorl	%eax, %eax
+	ret
+12:	movb	$0, (%rdx)
+	xorl	%eax, %eax
+	ret
 uaccess_end:
 
 uaccess_fixup:

@@ -6,6 +6,7 @@
 #include <libos/exec.h>
 #include <libos/heap.h>
 #include <libos/mm.h>
+#include <libos/save.h>
 
 #include <linux/mman.h>
 
@@ -19,23 +20,59 @@ extern const char vdso_image[], vdso_image_end[], syscall_entry[];
 static struct mutex vdso_lock; /* guards vdso_page */
 static u8 *vdso_page;
 
-static u8 *vdso_make(void)
+static void slots_fill(u64 *slots)
 {
-	size_t size = MIN((size_t)(vdso_image_end - vdso_image),
-			  (size_t)PAGE_SIZE);
-	u8 *page = page_alloc(1);
-	u64 *slots;
-
-	if (!page)
-		return NULL;
-	memcpy(page, vdso_image, size);
-	slots = (u64 *)(void *)(page + VDSO_SLOTS);
 	slots[0] = (u64)syscall_entry;
 	slots[1] = host_clock_symbol("__vdso_clock_gettime");
 	slots[2] = host_clock_symbol("__vdso_gettimeofday");
 	slots[3] = host_clock_symbol("__vdso_time");
 	slots[4] = 0; /* getcpu: what the sandbox shows, not the host's */
 	slots[5] = host_clock_symbol("__vdso_clock_getres");
+}
+
+/* A signed number of nanoseconds as seconds and the rest, which is positive. */
+static void put_shift(u64 *slot, s64 ns)
+{
+	s64 sec = ns / (s64)NSEC_PER_SEC, rest = ns % (s64)NSEC_PER_SEC;
+
+	if (rest < 0) {
+		rest += (s64)NSEC_PER_SEC;
+		sec--;
+	}
+	slot[0] = (u64)sec;
+	slot[1] = (u64)rest;
+}
+
+/* Another host's clock code, and clocks that must go on from where they
+ * were. */
+void vdso_resumed(s64 monotonic_shift, s64 boot_shift)
+{
+	u64 *slots = (u64 *)(void *)(vdso_page + VDSO_SLOTS);
+
+	if (!vdso_page)
+		return;
+	slots_fill(slots);
+	slots[6] = 1; /* look at the shifts */
+	put_shift(slots + 7, monotonic_shift);
+	put_shift(slots + 9, boot_shift);
+}
+
+void vdso_remap(u64 at)
+{
+	host_mem_map((void *)at, PAGE_SIZE, PROT_READ | PROT_EXEC,
+		     HOST_MAP_PRIVATE, heap_handle(), heap_offset(vdso_page));
+}
+
+static u8 *vdso_make(void)
+{
+	size_t size = MIN((size_t)(vdso_image_end - vdso_image),
+			  (size_t)PAGE_SIZE);
+	u8 *page = page_alloc(1);
+
+	if (!page)
+		return NULL;
+	memcpy(page, vdso_image, size);
+	slots_fill((u64 *)(void *)(page + VDSO_SLOTS));
 	return page;
 }
 

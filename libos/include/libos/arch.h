@@ -46,6 +46,14 @@ void arch_show_call_site(struct task *t);
 void arch_set_trap_area(void *area, size_t size);
 void arch_set_current(struct task *t);
 size_t arch_xstate_pages(void);
+/* What of t's state is only in the processor goes into the task (t is the
+ * caller), and comes back (in a new host thread).  -ENOMEM. */
+int arch_save_thread(struct task *t);
+void arch_load_thread(struct task *t);
+/* Note in *sp where this stack goes on, and call wait; and go on there in
+ * wait's stead, on a host thread of one's own. */
+void arch_park(u64 *sp, void (*wait)(void));
+_Noreturn void arch_unpark(u64 sp);
 /* Once, at boot. */
 void arch_init(void);
 /* The guest's FS base, of the running thread. */

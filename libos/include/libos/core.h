@@ -11,6 +11,11 @@ struct proc;
 struct task;
 
 int service_start(void);
+struct task *service_task(void);
+/* After a resume: its handles anew; and the service thread's work, on the
+ * caller. */
+int service_resumed(void);
+_Noreturn void service_run(void);
 /* spawn.c: a process that the monitor asks for: the first one, or exec's.
  * base: what the offsets in s count from. */
 struct task *spawn_prepare(const struct boot_spawn *s, const void *base,

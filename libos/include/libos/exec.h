@@ -46,6 +46,9 @@ void rewrite_text_mapped(struct mm *m, struct vma *v);
 /* m, current()'s, is about to be copied: show it what others have rewritten.
  * Called with mm->map_lock held and mm->lock free. */
 void rewrite_before_fork(struct mm *m);
+/* The same in a new picoprocess whose list of mappings is old: the
+ * trampolines are in the list, but not mapped. */
+void rewrite_text_resumed(struct mm *m, struct vma *v);
 /* Map the guest's vDSO; its ELF header's address, or 0. */
 u64 vdso_map(struct mm *m);
 

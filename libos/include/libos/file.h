@@ -104,6 +104,7 @@ struct file {
 	s32 owner_pid; u32 owner_type, owner_signal; /* F_SETOWN, F_SETSIG */
 	u32 seals;              /* unused by most */
 	struct list epoll_items;/* struct epoll_item; epoll's lock */
+	struct list in_host;    /* hostfs: its open files, by their lock */
 	u32 lease;
 };
 enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_NOSEEK = 8,

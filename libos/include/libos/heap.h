@@ -27,6 +27,8 @@ void *page_alloc(size_t pages);
 /* As page_alloc, aligned to align bytes (a power of two >= PAGE_SIZE). */
 void *page_alloc_aligned(size_t pages, size_t align);
 void page_free(void *p, size_t pages);
+/* Free pages that are kept warm give their memory back. */
+void heap_trim(void);
 size_t page_used(void);      /* pages handed out */
 /* Private memory of programs, counted where the host does not (--memory
  * without a cgroup): pages that are mapped writable, touched or not. */

@@ -35,7 +35,11 @@ struct vma {
 enum { VMA_SHARED = 1, VMA_GROWSDOWN = 2, VMA_STACK = 4, VMA_NORESERVE = 8,
        VMA_DONTFORK = 16, VMA_WIPEONFORK = 32, VMA_WAS_WRITABLE = 64,
        VMA_LOCKED = 128, VMA_DONTDUMP = 256, VMA_SYSV = 512,
-       VMA_PATCHED = 1024 /* some text pages come from the rewriter */ };
+       VMA_PATCHED = 1024, /* some text pages come from the rewriter */
+       VMA_IMAGE = 2048 /* private pages that the host maps from an image: not
+			 * zero again when they are discarded */ };
+/* What a mapping keeps of its parts. */
+#define VMA_STICKY (VMA_WAS_WRITABLE | VMA_IMAGE)
 
 struct mm {
 	struct ref ref;       /* processes that use it (vfork) */

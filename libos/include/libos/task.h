@@ -28,6 +28,7 @@ struct fs_context;
 struct file;
 struct tty;
 struct proc;
+struct resume_group;
 
 #define NGROUPS 64
 struct cred { /* copied, not shared: each thread has its own, as in Linux */
@@ -124,7 +125,15 @@ struct task {
 	bool is_exiting;         /* past task_exit(); sighand->lock */
 	u32 io_priority;         /* ioprio_set; 0 none */
 	u32 yield_count;
+
+	/* --- standing still (park.c) --- */
+	u64 park_sp;             /* where its kernel stack goes on; 0: runs */
+	u32 park_state;          /* enum task_park_state, atomic */
+	bool is_moving;          /* between two host threads (exec) */
+	s32 park_group;          /* of a saved one: its picoprocess then */
+	struct resume_group *resume_group; /* that it starts (resume.c) */
 };
+enum task_park_state { TASK_UNPARKED, TASK_PARKED };
 
 enum task_sleep_state { TASK_RUNNING, TASK_SLEEPING,
 	TASK_IN_HOST /* in host_poll: task_wake rings the doorbell */ };
@@ -203,8 +212,15 @@ struct task *task_find(s32 tid);          /* tasklist_lock held; no ref */
 /* Start t's host thread; it begins in task_start(t), which goes to the
  * guest with t->regs.  new_process: as a copy of this picoprocess. */
 int task_start_host(struct task *t, bool new_process);
+/* This host thread is t's now: its trap area, its interrupts. */
+void task_adopt_host_thread(struct task *t);
 /* A thread of the library OS itself, in the caller's picoprocess. */
 struct task *kthread_create(const char *name, void (*fn)(void *), void *arg);
+/* fn for every guest thread, with their list locked: fn may kick. */
+void task_for_each(void (*fn)(struct task *t, void *arg), void *arg);
+/* The same in a copy-on-write copy of the caller's picoprocess. */
+struct task *kthread_create_copy(const char *name, void (*fn)(void *),
+				 void *arg);
 /* Make t look at t->work soon, wherever it is. */
 void task_kick(struct task *t);
 /* Who is woken under a lock that it takes next would wait for that lock at

@@ -28,7 +28,51 @@
 	.size \alias, . - \alias
 	.endm
 
-	VDSO __vdso_clock_gettime, clock_gettime, 1, 228
+	VDSO clock_gettime_here, clock_gettime_here_, 1, 228
+
+/* In a sandbox that was resumed the clocks that count from some start are
+ * shifted (slots 7 to 10), so that they go on from where they were. */
+	.globl __vdso_clock_gettime
+	.type __vdso_clock_gettime, @function
+	.globl clock_gettime
+	.type clock_gettime, @function
+clock_gettime:
+__vdso_clock_gettime:
+	cmpq	$0, vdso_slots + 8 * 6(%rip)
+	je	clock_gettime_here
+	leaq	vdso_slots + 8 * 9(%rip), %rax
+	cmpl	$7, %edi		/* CLOCK_BOOTTIME */
+	je	4f
+	leaq	vdso_slots + 8 * 7(%rip), %rax
+	cmpl	$1, %edi		/* CLOCK_MONOTONIC */
+	je	4f
+	cmpl	$4, %edi		/* CLOCK_MONOTONIC_RAW */
+	je	4f
+	cmpl	$6, %edi		/* CLOCK_MONOTONIC_COARSE */
+	je	4f
+	jmp	clock_gettime_here
+4:	pushq	%rbx
+	pushq	%rsi
+	subq	$8, %rsp
+	movq	%rax, %rbx
+	call	clock_gettime_here
+	addq	$8, %rsp
+	popq	%rsi
+	testl	%eax, %eax
+	jnz	6f
+	movq	(%rbx), %rdx
+	addq	%rdx, (%rsi)
+	movq	8(%rbx), %rdx
+	addq	8(%rsi), %rdx
+	cmpq	$1000000000, %rdx
+	jb	5f
+	subq	$1000000000, %rdx
+	incq	(%rsi)
+5:	movq	%rdx, 8(%rsi)
+6:	popq	%rbx
+	ret
+	.size __vdso_clock_gettime, . - __vdso_clock_gettime
+	.size clock_gettime, . - clock_gettime
 	VDSO __vdso_gettimeofday, gettimeofday, 2, 96
 	VDSO __vdso_time, time, 3, 201
 	VDSO __vdso_getcpu, getcpu, 4, 309
@@ -38,6 +82,6 @@
 	.globl vdso_slots
 	.hidden vdso_slots
 vdso_slots:
-	.fill 8, 8, 0
+	.fill 16, 8, 0
 
 	.section .note.GNU-stack, "", @progbits

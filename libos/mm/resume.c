@@ -1,0 +1,118 @@
+/*
+ * resume.c - an address space again, from its list and a saved image.
+ *
+ * First each mapping as it would be made new, then over it the pages that
+ * were saved: mapped privately from the image's file, so that they are read
+ * when they are touched, and what is not written is shared by all sandboxes
+ * that go on from this image.
+ */
+#include <libos/exec.h>
+#include <libos/save.h>
+
+#include "mm_impl.h"
+
+/* Saved pages with other numbers than their neighbours' make one host mapping
+ * each, and a host has a limit on them.  Where the pages of a mapping are in
+ * more pieces than this, they are copied instead. */
+#define PIECES_MAX 8192u
+
+static int map_fresh(struct mm *m, struct vma *v)
+{
+	int err;
+
+	if (v->name && !strcmp(v->name, "[vdso]")) {
+		vdso_remap(v->start);
+		return 0;
+	}
+	if (v->name && !strcmp(v->name, "[syscalls]"))
+		return 0; /* with the text that it belongs to */
+	err = mm_host_map(v, v->start, vma_size(v));
+	if (!err && v->file && (v->prot & PROT_EXEC))
+		rewrite_text_resumed(m, v);
+	return err;
+}
+
+static int copy_piece(u64 at, u64 size, int prot, host_handle h, u64 offset)
+{
+	int err = host_mem_protect((void *)at, size,
+				   HOST_PROT_READ | HOST_PROT_WRITE);
+	u64 done = 0;
+
+	while (done < size && !err) {
+		struct host_iovec iov = { (void *)(at + done), size - done };
+		int64_t n = host_stream_read(h, &iov, 1, offset + done);
+
+		if (n == -HOST_EINTR)
+			continue;
+		if (n <= 0)
+			return n ? (int)n : -EIO;
+		done += (u64)n;
+	}
+	return err ? err : host_mem_protect((void *)at, size, prot);
+}
+
+/* The part of run r that lies in v. */
+static int map_piece(struct vma *v, const struct image_space *s,
+		     const struct pages_run *r, bool copy)
+{
+	u64 from = MAX(v->start, r->address);
+	u64 end = MIN(v->end, r->address + r->count * PAGE_SIZE);
+	u64 offset = r->page * PAGE_SIZE + (from - r->address);
+
+	if (from >= end)
+		return 0;
+	if (copy)
+		return copy_piece(from, end - from, host_prot(v->prot),
+				  s->pages, offset);
+	v->flags |= VMA_IMAGE;
+	return host_mem_map((void *)from, end - from, host_prot(v->prot),
+			    HOST_MAP_PRIVATE, s->pages, offset);
+}
+
+/* The first run that ends behind addr. */
+static u64 run_after(const struct image_space *s, u64 addr)
+{
+	u64 lo = 0, hi = s->run_count;
+
+	while (lo < hi) {
+		u64 mid = lo + (hi - lo) / 2;
+		const struct pages_run *r = &s->runs[mid];
+
+		if (r->address + r->count * PAGE_SIZE <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int map_saved(struct vma *v, const struct image_space *s)
+{
+	u64 first = run_after(s, v->start), last = run_after(s, v->end), i;
+	bool copy = last - first > PIECES_MAX;
+	int err = 0;
+
+	if (v->flags & VMA_SHARED)
+		return 0;
+	for (i = first; i < s->run_count && !err &&
+	     s->runs[i].address < v->end; i++)
+		err = map_piece(v, s, &s->runs[i], copy);
+	return err;
+}
+
+int mm_resume(struct mm *m, const struct image_space *s)
+{
+	struct vma *v;
+	int err = 0;
+
+	for (v = m->first; v && !err; v = v->next) {
+		v->flags &= ~(u32)VMA_IMAGE;
+		err = map_fresh(m, v);
+		if (!err)
+			err = map_saved(v, s);
+		if (err)
+			klog("cannot map %lx-%lx again: error %d",
+			     (long)v->start, (long)v->end, -err);
+	}
+	return err;
+}
