@@ -29,9 +29,10 @@ LIBOS_OBJ := $(patsubst %,$(B)/%.o,$(basename $(LIBOS_SRC))) \
 # The command and the monitor: one static binary.
 TOOL_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -Iinclude -I. -I$(B)/gen \
 	-ffunction-sections -fdata-sections -MMD -MP
-TOOL_SRC := $(wildcard cli/*.c monitor/*.c monitor/arch/$(ARCH)/*.c lib/*.c)
+TOOL_SRC := $(wildcard cli/*.c monitor/*.c monitor/arch/$(ARCH)/*.c lib/*.c \
+	image/*.c image/arch/$(ARCH)/*.c)
 TOOL_OBJ := $(patsubst %.c,$(B)/%.o,$(TOOL_SRC))
-TOOL_LIBS := -ljansson
+TOOL_LIBS := -ljansson -lzstd -lxxhash -lsodium -lpthread
 
 all: $(B)/bailey $(B)/libos.elf
 .PHONY: all
@@ -63,6 +64,9 @@ $(B)/cli/%.o: cli/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -c -o $@ $<
 $(B)/monitor/%.o: monitor/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -c -o $@ $<
+$(B)/image/%.o: image/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -c -o $@ $<
 $(B)/lib/%.o: lib/%.c

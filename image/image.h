@@ -53,6 +53,9 @@ struct image_writer *image_create(const char *path,
 /* The kernel heap, to be taken while the sandbox is frozen: copies what the
  * object holds (SEEK_DATA), quickly, and compresses it later. */
 int image_add_heap(struct image_writer *w, int heap, struct err *e);
+/* May be called before the sandbox stands still: makes room for the copy, so
+ * that image_add_heap() only copies. */
+int image_prepare_heap(struct image_writer *w, int heap, struct err *e);
 /* The save records, until SAVE_END (save_stream.h). file (may be NULL) is
  * called for each SAVE_FILE, to turn tree and path into a path of the host;
  * it returns false when it knows none. */
@@ -96,6 +99,7 @@ struct image_info {
 	char bailey_version[32];
 };
 void image_get_info(const struct image *i, struct image_info *out);
+bool image_is_encrypted(const struct image *i);
 /* Everything: each frame's checksum, each run; names what is wrong. */
 int image_verify(struct image *i, image_progress_fn progress, void *arg,
 		 struct err *e);
@@ -114,7 +118,8 @@ int image_diff(struct image *a, struct image *b,
  * file: from the cache if it is there, else made (in the cache when keep,
  * else in memory of this process only).  With an unfinished unpacking the
  * call returns once the kernel heap is there; a thread or process of the
- * caller goes on and advances `ready`. */
+ * caller goes on and advances `ready`.  Every checksum of the file has been
+ * looked at by then.  An encrypted image is never kept. */
 struct image_unpacked {
 	int pages;      /* readable; the caller closes */
 	char libos[4096]; /* path */
@@ -122,6 +127,10 @@ struct image_unpacked {
 };
 int image_unpack(struct image *i, bool keep, struct image_unpacked *out,
 		 image_progress_fn progress, void *arg, struct err *e);
+/* As image_unpack() with keep, but returns when all is there and on the
+ * disk; an encrypted image is refused. */
+int image_warm(struct image *i, struct image_unpacked *out,
+	       image_progress_fn progress, void *arg, struct err *e);
 /* The same for an image that is in the cache already, by its file's identity
  * (device, inode, size, time): 1 found, 0 not, without reading the image. */
 int image_find_warm(const char *path, struct image_unpacked *out,

@@ -1,5 +1,6 @@
 # Tests, measurements, the demonstration, and what they need installed.
-DEPS_BUILD := gcc make clang libjansson-dev linux-libc-dev libc6-dev
+DEPS_BUILD := gcc make clang libjansson-dev linux-libc-dev libc6-dev \
+	libzstd-dev libxxhash-dev libsodium-dev
 DEPS_TEST := python3 nginx-light redis-server redis-tools wrk tmux vim less \
 	golang-go busybox-static sqlite3 curl openssl git perl xz-utils procps \
 	libclang-rt-14-dev

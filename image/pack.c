@@ -1,0 +1,313 @@
+/*
+ * pack.c - see pack.h.
+ *
+ * A group goes round: EMPTY (the filler's) -> FULL -> BUSY (a worker's) ->
+ * DONE -> written, EMPTY again.  Groups are a ring in order of arrival; the
+ * counters only grow: `filled` groups were handed over, `taken` went to
+ * workers, `written` are in the sink.  One worker at a time writes.
+ */
+#include "image/pack.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "image/util.h"
+
+#define GROUP_BYTES (IMAGE_FRAME_PAGES * PAGE)
+
+struct group {
+	uint8_t *in, *out;
+	uint32_t raw, size;
+	uint8_t check[16];
+	bool is_done;
+};
+struct pack {
+	struct sink *sink;
+	int level, threads;
+	pthread_t thread[16];
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* any of what follows */
+	struct group *group;
+	size_t groups, out_room;
+	uint64_t filled, taken, written;
+	bool is_ending, is_writing, has_failed;
+	struct err why;
+	struct image_blob *frame;
+	size_t frame_room, frames;
+	uint64_t bytes_out;
+	uint32_t used;          /* of the group that is being filled */
+	bool has_group;
+};
+
+/* ---- workers ---------------------------------------------------------------------- */
+static void set_failed(struct pack *p, const struct err *why)
+{
+	if (!p->has_failed)
+		p->why = *why;
+	p->has_failed = true;
+	pthread_cond_broadcast(&p->changed);
+}
+
+/* With the lock held and is_writing set; the lock is let go meanwhile. */
+static int write_group(struct pack *p, struct group *g, struct err *e)
+{
+	struct image_blob *f;
+	int rc;
+
+	if (big_grow((void **)&p->frame, &p->frame_room, p->frames,
+		     sizeof(*p->frame), e))
+		return -1;
+	f = &p->frame[p->frames++];
+	f->offset = p->sink->offset;
+	f->size = g->size;
+	f->raw = g->raw;
+	memcpy(f->check, g->check, 16);
+	pthread_mutex_unlock(&p->lock);
+	rc = sink_write(p->sink, g->out, g->size, e);
+	pthread_mutex_lock(&p->lock);
+	p->bytes_out += g->size;
+	return rc;
+}
+
+/* Whatever is next in turn and done, by whoever comes first. */
+static void write_done(struct pack *p)
+{
+	struct err e;
+
+	if (p->is_writing)
+		return;
+	p->is_writing = true;
+	while (!p->has_failed && p->written < p->filled) {
+		struct group *g = &p->group[p->written % p->groups];
+
+		if (!g->is_done)
+			break;
+		if (write_group(p, g, &e)) {
+			set_failed(p, &e);
+			break;
+		}
+		g->is_done = false;
+		p->written++;
+		pthread_cond_broadcast(&p->changed);
+	}
+	p->is_writing = false;
+}
+
+static int compress(struct pack *p, ZSTD_CCtx *c, struct group *g,
+		    struct err *e)
+{
+	size_t n = ZSTD_compressCCtx(c, g->out, p->out_room, g->in, g->raw,
+				     p->level);
+
+	if (ZSTD_isError(n))
+		return FAIL(e, "zstd: %s", ZSTD_getErrorName(n));
+	g->size = (uint32_t)n;
+	hash_short(g->check, g->out, n);
+	return 0;
+}
+
+static void *work(void *arg)
+{
+	struct pack *p = arg;
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+	struct err e;
+
+	pthread_mutex_lock(&p->lock);
+	if (!c && FAIL(&e, "out of memory for zstd"))
+		set_failed(p, &e);
+	while (!p->has_failed) {
+		struct group *g;
+		int rc;
+
+		if (p->taken == p->filled) {
+			if (p->is_ending)
+				break;
+			pthread_cond_wait(&p->changed, &p->lock);
+			continue;
+		}
+		g = &p->group[p->taken++ % p->groups];
+		pthread_mutex_unlock(&p->lock);
+		rc = compress(p, c, g, &e);
+		pthread_mutex_lock(&p->lock);
+		if (rc)
+			set_failed(p, &e);
+		g->is_done = true;
+		write_done(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+	ZSTD_freeCCtx(c);
+	return NULL;
+}
+
+/* ---- start and end ----------------------------------------------------------------- */
+static int start_threads(struct pack *p, int threads)
+{
+	sigset_t all, old;
+	int rc = 0;
+
+	/* Signals are the command's own thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (; p->threads < threads && !rc; p->threads += !rc)
+		rc = pthread_create(&p->thread[p->threads], NULL, work, p);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return p->threads ? 0 : -1;
+}
+
+struct pack *pack_start(struct sink *s, int level, int threads,
+			struct err *e)
+{
+	struct pack *p = calloc(1, sizeof(*p));
+	size_t i;
+
+	if (!p)
+		goto out;
+	if (threads < 1 || threads > 16)
+		threads = processor_count();
+	p->sink = s;
+	p->level = level;
+	p->groups = (size_t)threads * 3 + 2;
+	p->out_room = ZSTD_compressBound(GROUP_BYTES);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->changed, NULL);
+	p->group = calloc(p->groups, sizeof(*p->group));
+	for (i = 0; p->group && i < p->groups; i++) {
+		p->group[i].in = malloc(GROUP_BYTES);
+		p->group[i].out = malloc(p->out_room);
+		if (!p->group[i].in || !p->group[i].out)
+			goto out;
+	}
+	if (p->group && !start_threads(p, threads))
+		return p;
+out:
+	FAIL(e, "out of memory for compressing");
+	pack_free(p);
+	return NULL;
+}
+
+static void join_threads(struct pack *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->is_ending = true;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+	while (p->threads)
+		pthread_join(p->thread[--p->threads], NULL);
+}
+
+void pack_free(struct pack *p)
+{
+	size_t i;
+
+	if (!p)
+		return;
+	if (p->threads) {
+		pthread_mutex_lock(&p->lock);
+		p->has_failed = true;
+		pthread_mutex_unlock(&p->lock);
+		join_threads(p);
+	}
+	for (i = 0; p->group && i < p->groups; i++) {
+		free(p->group[i].in);
+		free(p->group[i].out);
+	}
+	free(p->group);
+	big_free(p->frame, p->frame_room * sizeof(*p->frame));
+	free(p);
+}
+
+/* ---- filling ------------------------------------------------------------------------ */
+static int take_group(struct pack *p, struct err *e)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->has_failed && p->filled - p->written == p->groups)
+		pthread_cond_wait(&p->changed, &p->lock);
+	if (p->has_failed) {
+		if (e)
+			*e = p->why;
+		rc = -1;
+	}
+	pthread_mutex_unlock(&p->lock);
+	p->has_group = !rc;
+	p->used = 0;
+	return rc;
+}
+
+static void give_group(struct pack *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->group[p->filled % p->groups].raw = p->used * PAGE;
+	p->filled++;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+	p->has_group = false;
+}
+
+void *pack_page(struct pack *p, struct err *e)
+{
+	if (!p->has_group && take_group(p, e))
+		return NULL;
+	return p->group[p->filled % p->groups].in + (size_t)p->used * PAGE;
+}
+
+void pack_push(struct pack *p)
+{
+	if (++p->used == IMAGE_FRAME_PAGES)
+		give_group(p);
+}
+
+uint64_t pack_bytes_out(struct pack *p)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->bytes_out;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+int pack_finish(struct pack *p, const struct image_blob **frames,
+		uint32_t *count, struct err *e)
+{
+	if (p->has_group && p->used)
+		give_group(p);
+	join_threads(p);
+	if (!p->has_failed)
+		write_done(p);
+	if (p->has_failed) {
+		if (e)
+			*e = p->why;
+		return -1;
+	}
+	*frames = p->frame;
+	*count = (uint32_t)p->frames;
+	return 0;
+}
+
+int pack_blob(struct sink *s, int level, const void *data, size_t size,
+	      struct image_blob *out, struct err *e)
+{
+	size_t room = ZSTD_compressBound(size), n;
+	void *buf = malloc(room);
+	int rc;
+
+	if (!buf)
+		return FAIL(e, "out of memory for compressing");
+	n = ZSTD_compress(buf, room, data, size, level);
+	if (ZSTD_isError(n)) {
+		free(buf);
+		return FAIL(e, "zstd: %s", ZSTD_getErrorName(n));
+	}
+	out->offset = s->offset;
+	out->size = (uint32_t)n;
+	out->raw = (uint32_t)size;
+	hash_short(out->check, buf, n);
+	rc = sink_write(s, buf, n, e);
+	free(buf);
+	return rc;
+}
