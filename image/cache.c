@@ -292,9 +292,31 @@ static void sweep(int images)
 		closedir(d);
 }
 
+/* 1: somebody swept it away before it was locked. */
+static int try_begin(struct cache_new *n, const char *hex)
+{
+	snprintf(n->name, sizeof(n->name), "%s.%d-%llx.new", hex,
+		 (int)getpid(), (unsigned long long)now_ns());
+	n->dir = n->pages = -1;
+	if (!mkdirat(n->images, n->name, 0700))
+		n->dir = open_own(n->images, n->name);
+	if (n->dir < 0)
+		return -1;
+	n->pages = openat(n->dir, "pages", O_RDWR | O_CREAT | O_EXCL |
+			  O_CLOEXEC, 0600);
+	if (n->pages >= 0 && !flock(n->pages, LOCK_EX | LOCK_NB) &&
+	    !faccessat(n->dir, "pages", R_OK, 0))
+		return 0;
+	close(n->dir);
+	if (n->pages >= 0)
+		close(n->pages);
+	return 1;
+}
+
 int cache_begin(struct cache_new *n, const uint8_t id[16], struct err *e)
 {
 	char hex[33];
+	int tries = 0, rc;
 
 	n->dir = n->pages = -1;
 	n->images = cache_open("images");
@@ -303,16 +325,12 @@ int cache_begin(struct cache_new *n, const uint8_t id[16], struct err *e)
 			    "a directory of yours", strerror(errno));
 	sweep(n->images);
 	to_hex(hex, id, 16);
-	snprintf(n->name, sizeof(n->name), "%s.%d-%llx.new", hex,
-		 (int)getpid(), (unsigned long long)now_ns());
-	if (!mkdirat(n->images, n->name, 0700))
-		n->dir = open_own(n->images, n->name);
-	if (n->dir >= 0)
-		n->pages = openat(n->dir, "pages", O_RDWR | O_CREAT | O_EXCL |
-				  O_CLOEXEC, 0600);
-	if (n->pages >= 0 && !flock(n->pages, LOCK_EX | LOCK_NB))
+	while ((rc = try_begin(n, hex)) == 1 && tries++ < 10)
+		remove_dir(n->images, n->name);
+	if (!rc)
 		return 0;
 	FAIL(e, "cannot write to the cache: %s", strerror(errno));
+	n->dir = n->pages = -1;
 	cache_abandon(n);
 	return -1;
 }

@@ -26,11 +26,8 @@ static int make_room(struct image_writer *w, uint64_t size, struct err *e)
 
 	if (room <= w->heap_room)
 		return 0;
-	if (w->heap)
-		p = mremap(w->heap, w->heap_room, room, MREMAP_MAYMOVE);
-	else
-		p = big_alloc(room);
-	if (!p || p == MAP_FAILED)
+	p = big_resize(w->heap, w->heap_room, room);
+	if (!p)
 		return FAIL(e, "out of memory: no room for a copy of the "
 			    "kernel heap of %llu MB",
 			    (unsigned long long)(room >> 20));

@@ -10,6 +10,7 @@
 
 #define NOWHERE 0xffffffffu
 #define SHORT 16u /* stretches of known contents below are worth a copy */
+#define EXTENT 256u /* zero pages that long stretches of zeros share */
 
 /* A place in a space's runs. */
 struct cursor {
@@ -20,6 +21,8 @@ struct state {
 	struct layout *l;
 	uint32_t *where;     /* by page of the image: its first position */
 	uint32_t copies;     /* that may still be made */
+	uint32_t zeros;      /* zero pages that may still have their own */
+	uint32_t extent;     /* position of the shared ones; NOWHERE */
 	uint64_t next_address;
 	uint32_t last;       /* position of the page before; NOWHERE */
 	bool is_fresh;       /* that was given a new position */
@@ -105,6 +108,31 @@ static int place_new(struct state *s, struct cursor *c)
 	return name_page(s, c, l->count++);
 }
 
+/* A run of zeros: new pages of its own if it is short, so that the stretch
+ * around stays whole; no file needs many. */
+static int place_zeros(struct state *s, struct cursor *c)
+{
+	uint32_t n = c->run->count - c->at, k;
+
+	if (n <= EXTENT && n <= s->zeros) {
+		s->zeros -= n;
+		while (n--)
+			if (place_new(s, c))
+				return -1;
+		return 0;
+	}
+	if (s->extent == NOWHERE) {
+		s->extent = s->l->count;
+		for (k = 0; k < EXTENT; k++)
+			s->l->fill[s->l->count++] = LAYOUT_ZERO;
+	}
+	s->is_fresh = false;
+	for (k = 0; k < n; k++)
+		if (name_page(s, c, s->extent + k % EXTENT))
+			return -1;
+	return 0;
+}
+
 static int place(struct state *s, struct cursor *c)
 {
 	uint32_t p = page(c), n;
@@ -112,7 +140,9 @@ static int place(struct state *s, struct cursor *c)
 
 	if (joins && is_at(s, p, s->last + 1))
 		return name_page(s, c, s->last + 1);
-	if (p == IMAGE_ZERO_PAGE || s->where[p] == NOWHERE)
+	if (p == IMAGE_ZERO_PAGE)
+		return place_zeros(s, c);
+	if (s->where[p] == NOWHERE)
 		return place_new(s, c);
 	n = known_stretch(s, *c);
 	if (joins && s->is_fresh && n < SHORT && n <= s->copies) {
@@ -142,13 +172,14 @@ static int place_space(struct state *s, const struct image_run *run,
 int layout_make(struct layout *l, const struct image *i, struct err *e)
 {
 	uint32_t pages = i->index.stored_pages + i->index.ref_pages, k;
-	struct state s = { .l = l, .copies = pages / 8 + 64, .e = e };
+	struct state s = { .l = l, .copies = pages / 8 + 64, .e = e,
+			   .zeros = pages / 8 + 1024, .extent = NOWHERE };
 	const struct image_run *run = i->run;
 	size_t where = (pages + 1u) * sizeof(*s.where), runs;
 	int rc = 0;
 
 	memset(l, 0, sizeof(*l));
-	l->fill_room = (uint32_t)i->index.memory_pages + 1;
+	l->fill_room = pages + s.copies + s.zeros + EXTENT;
 	l->fill = big_alloc(l->fill_room * sizeof(*l->fill));
 	l->space_runs = calloc(i->index.space_count,
 			       sizeof(*l->space_runs));

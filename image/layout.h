@@ -5,7 +5,8 @@
  * addresses, so that a stretch of memory is one run of the file wherever the
  * contents allow it; the kernel heap comes first.  Contents that have a
  * position already are named again, unless they stand alone between new ones:
- * then a copy costs less than the two runs that it would take.
+ * then a copy costs less than the two runs that it would take.  Zero pages are
+ * holes of the file; long stretches of them share a few.
  */
 #ifndef IMAGE_LAYOUT_H
 #define IMAGE_LAYOUT_H

@@ -136,7 +136,8 @@ static void close_others(struct job *j)
 	int null = open("/dev/null", O_RDWR);
 
 	for (k = 0; null >= 0 && k < 3; k++)
-		dup2(null, k);
+		if (k != j->image->fd)
+			dup2(null, k);
 	keep[n++] = j->image->fd;
 	keep[n++] = j->entry.pages;
 	keep[n++] = j->entry.dir;

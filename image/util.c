@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -98,7 +99,27 @@ int write_all(int fd, const void *buf, size_t size)
 	return 0;
 }
 
-/* ---- memory ------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------- */
+#ifdef __SANITIZE_ADDRESS__ /* where overruns of one byte show */
+void *big_alloc(size_t size)
+{
+	return calloc(1, size ? size : 1);
+}
+
+void *big_resize(void *p, size_t old, size_t size)
+{
+	uint8_t *q = realloc(p, size);
+
+	if (q && size > old)
+		memset(q + old, 0, size - old);
+	return q;
+}
+
+void big_free(void *p, size_t size)
+{
+	free(p);
+}
+#else
 void *big_alloc(size_t size)
 {
 	void *p = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE,
@@ -107,11 +128,22 @@ void *big_alloc(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+void *big_resize(void *p, size_t old, size_t size)
+{
+	void *q;
+
+	if (!p)
+		return big_alloc(size);
+	q = mremap(p, old, size, MREMAP_MAYMOVE);
+	return q == MAP_FAILED ? NULL : q;
+}
+
 void big_free(void *p, size_t size)
 {
 	if (p)
 		munmap(p, size ? size : 1);
 }
+#endif
 
 int big_grow(void **items, size_t *room, size_t count, size_t size,
 	     struct err *e)
@@ -121,11 +153,8 @@ int big_grow(void **items, size_t *room, size_t count, size_t size,
 
 	if (count < *room)
 		return 0;
-	if (*items)
-		p = mremap(*items, *room * size, more * size, MREMAP_MAYMOVE);
-	else
-		p = big_alloc(more * size);
-	if (!p || p == MAP_FAILED)
+	p = big_resize(*items, *room * size, more * size);
+	if (!p)
 		return FAIL(e, "out of memory for the tables of an image");
 	*items = p;
 	*room = more;

@@ -26,12 +26,14 @@ ssize_t read_at(int fd, void *buf, size_t size, uint64_t offset);
 int write_at(int fd, const void *buf, size_t size, uint64_t offset);
 int write_all(int fd, const void *buf, size_t size);
 
-/* Large tables, given back to the host by big_free(): what a command holds
- * when it forks counts for its children, too.  Grows by doubling; NULL (and
- * the old one stays) when there is no memory. */
+/* Large tables, zeroed, given back to the host by big_free(): what a command
+ * holds when it forks counts for its children, too.  NULL (and the old one
+ * stays) when there is no memory. */
 void *big_alloc(size_t size);
+void *big_resize(void *p, size_t old, size_t size);
 void big_free(void *p, size_t size);
-/* Room for one more element: *items has *room elements of `size` bytes. */
+/* Room for one more element: *items has *room elements of `size` bytes; grows
+ * by doubling. */
 int big_grow(void **items, size_t *room, size_t count, size_t size,
 	     struct err *e);
 

@@ -1,12 +1,8 @@
 /*
  * write.c - the life of an image that is being written (writer.h).
  */
-#include <elf.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "image/reader.h"
 #include "image/util.h"
@@ -178,7 +174,7 @@ int writer_string(struct image_writer *w, const char *s, size_t size,
 	return 0;
 }
 
-/* ---- manifest and library OS --------------------------------------------------------- */
+/* ---- manifest --------------------------------------------------------- */
 int image_add_manifest(struct image_writer *w, const char *manifest,
 		       size_t size, struct err *e)
 {
@@ -190,48 +186,6 @@ int image_add_manifest(struct image_writer *w, const char *manifest,
 		return FAIL(e, "out of memory");
 	memcpy(w->manifest, manifest, size);
 	w->manifest_size = size;
-	return 0;
-}
-
-/* The build id is in a note; without one the id is empty. */
-static void find_build_id(struct image_writer *w)
-{
-	const char *p = w->libos;
-	size_t i, size = w->libos_size;
-
-	for (i = 0; i + sizeof(Elf64_Nhdr) + 24 <= size; i += 4) {
-		Elf64_Nhdr n;
-
-		memcpy(&n, p + i, sizeof(n));
-		if (n.n_namesz != 4 || n.n_type != NT_GNU_BUILD_ID ||
-		    n.n_descsz != 20 ||
-		    memcmp(p + i + sizeof(n), "GNU", 4))
-			continue;
-		to_hex(w->libos_id, (const uint8_t *)p + i + sizeof(n) + 4,
-		       20);
-		return;
-	}
-}
-
-int image_add_libos(struct image_writer *w, int libos, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(libos, &st) || !S_ISREG(st.st_mode) || st.st_size < 1 ||
-	    st.st_size > IMAGE_LIBOS_MAX)
-		return FAIL(e, "the library OS's file cannot go into an "
-			    "image: not a file of 1 to %u MB",
-			    IMAGE_LIBOS_MAX >> 20);
-	free(w->libos);
-	w->libos_size = (size_t)st.st_size;
-	w->libos = malloc(w->libos_size);
-	if (!w->libos)
-		return FAIL(e, "out of memory");
-	if (read_at(libos, w->libos, w->libos_size, 0) !=
-	    (ssize_t)w->libos_size)
-		return FAIL(e, "cannot read the library OS's file: %s",
-			    strerror(errno));
-	find_build_id(w);
 	return 0;
 }
 

@@ -19,7 +19,7 @@ $(B)/gen-options: tools/gen-options.c cli/commands.tbl cli/options.tbl
 $(B)/man/bailey.1: docs/man/bailey.1.in $(B)/gen-options
 	@mkdir -p $(@D)
 	$(B)/gen-options man $< > $@
-$(B)/man/bailey-manifest.5: docs/man/bailey-manifest.5
+$(B)/man/%.5: docs/man/%.5
 	@mkdir -p $(@D)
 	cp $< $@
 $(B)/completions/bailey.bash: $(B)/gen-options
@@ -31,7 +31,7 @@ $(B)/completions/_bailey: $(B)/gen-options
 $(B)/completions/bailey.fish: $(B)/gen-options
 	@mkdir -p $(@D)
 	$< fish > $@
-docs: $(B)/man/bailey.1 $(B)/man/bailey-manifest.5 \
+docs: $(B)/man/bailey.1 $(B)/man/bailey-manifest.5 $(B)/man/bailey-image.5 \
 	$(B)/completions/bailey.bash $(B)/completions/_bailey \
 	$(B)/completions/bailey.fish
 .PHONY: docs

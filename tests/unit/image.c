@@ -235,6 +235,22 @@ static void test_layout(void)
 	image_close(i);
 }
 
+/* Zeros of a process are named, whatever their number, and take little. */
+static void test_zeros(void)
+{
+	struct image_totals t;
+	unsigned k;
+
+	model.count = 0;
+	for (k = 0; k < 12000; k++)
+		model_add(&model, 1, 0x10000000ull + k * 4096,
+			  k % 4000 == 9 ? k : 0);
+	save(&model, in_base("zeros.bly"), NULL, &t);
+	check(t.stored_pages == 3 && t.memory_pages == 12000, "zeros",
+	      "totals");
+	load(&model, in_base("zeros.bly"), NULL, false, false, "zeros");
+}
+
 /* ---- damage ------------------------------------------------------------------ */
 static uint8_t *read_file(const char *path, size_t *size)
 {
@@ -518,6 +534,7 @@ int main(int argc, char **argv)
 	test_cache();
 	test_lazy();
 	test_layout();
+	test_zeros();
 	test_records();
 	test_twice();
 	test_host();

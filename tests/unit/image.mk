@@ -1,4 +1,5 @@
-# Saved images: round trips, damage, hostile records; with sanitizers.
+# Saved images: round trips, damage, hostile records, mutated files; with
+# sanitizers.
 ARCH := $(shell uname -m)
 IMAGE_SRC := $(wildcard image/*.c image/arch/$(ARCH)/*.c) lib/err.c
 IMAGE_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined \
@@ -6,13 +7,22 @@ IMAGE_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined \
 	-D_GNU_SOURCE -Iinclude -I. -I$(B)/gen
 IMAGE_LIBS := -lzstd -lxxhash -lsodium -lpthread
 
-$(B)/tests/unit-image: tests/unit/image.c tests/unit/image_model.h \
-		$(IMAGE_SRC) $(wildcard image/*.h include/bailey/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(IMAGE_FLAGS) -o $@ $< $(IMAGE_SRC) $(IMAGE_LIBS)
+IMAGE_OBJ := $(patsubst %.c,$(B)/tests/sanitized/%.o,$(IMAGE_SRC))
 
-run: $(B)/tests/unit-image
+$(B)/tests/sanitized/%.o: %.c $(wildcard image/*.h include/bailey/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(IMAGE_FLAGS) -c -o $@ $<
+$(B)/tests/unit-image: tests/unit/image.c tests/unit/image_model.h \
+		$(IMAGE_OBJ)
+	$(CC) $(IMAGE_FLAGS) -o $@ $< $(IMAGE_OBJ) $(IMAGE_LIBS)
+$(B)/tests/fuzz-image: tests/fuzz/image.c tests/unit/image_model.h \
+		$(IMAGE_OBJ)
+	$(CC) $(IMAGE_FLAGS) -DFUZZ_STANDALONE -o $@ $< $(IMAGE_OBJ) \
+	  $(IMAGE_LIBS)
+
+run: $(B)/tests/unit-image $(B)/tests/fuzz-image
 	@d=$$(TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) \
-	  mktemp -d) && $(B)/tests/unit-image $$d; rc=$$?; rm -rf $$d; \
+	  mktemp -d) && $(B)/tests/unit-image $$d && \
+	  $(B)/tests/fuzz-image $$d 3000; rc=$$?; rm -rf $$d; \
 	exit $$rc
 .PHONY: run
