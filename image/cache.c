@@ -31,7 +31,7 @@ struct cache_entry {
 	uint64_t check;
 };
 
-/* ---- the directory ------------------------------------------------------------------------- */
+/* ---- the directory ------------------------------------------------------ */
 bool cache_path(char *buf, size_t size)
 {
 	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -151,7 +151,7 @@ static void boot_id(char out[40])
 		close(fd);
 }
 
-/* ---- library OSes -------------------------------------------------------------------------- */
+/* ---- library OSes ------------------------------------------------------- */
 int cache_libos(const uint8_t check[16], char *path, size_t size)
 {
 	char base[3800], hex[33];
@@ -184,7 +184,7 @@ int cache_put_libos(const uint8_t check[16], const char *data, size_t size,
 	return rc;
 }
 
-/* ---- finding ------------------------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------ */
 static bool is_believed(int dir, const uint8_t id[16], struct cache_entry *x)
 {
 	char boot[40];
@@ -252,7 +252,7 @@ int cache_find(const uint8_t id[16], struct image_unpacked *out,
 	return out->was_warm;
 }
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------- */
 static void remove_dir(int images, const char *name)
 {
 	static const char *const parts[] = { "pages", "manifest.json",

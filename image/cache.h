@@ -28,7 +28,7 @@ int cache_open(const char *sub);
 /* The path of the cache, without a slash at its end. */
 bool cache_path(char *buf, size_t size);
 
-/* ---- unpacked images --------------------------------------------------------------- */
+/* ---- unpacked images ---------------------------------------------------- */
 /* 1: there and whole. */
 int cache_find(const uint8_t id[16], struct image_unpacked *out,
 	       char **manifest, size_t *size);
@@ -48,7 +48,7 @@ int cache_libos(const uint8_t check[16], char *path, size_t size);
 int cache_put_libos(const uint8_t check[16], const char *data, size_t size,
 		    struct err *e);
 
-/* ---- files ---------------------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------- */
 /* Where the file of an image was when it was last unpacked. */
 bool cache_place(const uint8_t id[16], char *path, size_t size);
 void cache_place_add(const uint8_t id[16], const char *path);

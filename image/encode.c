@@ -11,7 +11,7 @@
 #include "image/util.h"
 #include "image/writer.h"
 
-/* ---- runs ------------------------------------------------------------------------------ */
+/* ---- runs --------------------------------------------------------------- */
 static int by_place(const void *a, const void *b)
 {
 	const struct writer_run *x = a, *y = b;
@@ -61,7 +61,7 @@ int writer_sort_runs(struct image_writer *w, struct err *e)
 	return 0;
 }
 
-/* ---- pages of the parent --------------------------------------------------------------- */
+/* ---- pages of the parent ------------------------------------------------ */
 struct refs {
 	uint32_t *number; /* of each of the parent's pages that is used, + 1 */
 	uint32_t *used;   /* the other way round */
@@ -135,7 +135,7 @@ static int find_parents(struct image_writer *w, struct refs *r,
 	return 0;
 }
 
-/* ---- the tables ------------------------------------------------------------------------- */
+/* ---- the tables --------------------------------------------------------- */
 struct out {
 	uint8_t *at, *end;
 };

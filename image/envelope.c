@@ -36,7 +36,7 @@ static int make_key(uint8_t key[32], const struct envelope_header *h,
 	return 0;
 }
 
-/* ---- sealing ----------------------------------------------------------------------------- */
+/* ---- sealing ------------------------------------------------------------ */
 struct envelope *envelope_start(struct sink *s, const char *passphrase,
 				struct err *e)
 {
@@ -117,7 +117,7 @@ void envelope_free(struct envelope *v)
 	free(v);
 }
 
-/* ---- opening ------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------ */
 static int read_head(int from, struct envelope_header *h, struct err *e)
 {
 	if (read_at(from, h, sizeof(*h), 0) != (ssize_t)sizeof(*h))

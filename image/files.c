@@ -24,7 +24,7 @@
 
 #define BLOCK (1u << 20)
 
-/* ---- opening and hashing ------------------------------------------------------------------ */
+/* ---- opening and hashing ------------------------------------------------ */
 static int open_below(const char *root, const char *path)
 {
 	struct open_how how = {
@@ -109,7 +109,7 @@ static int hash_file(const char *host, const char *path, uint64_t *size,
 	return rc;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 static bool is_known(const struct image_writer *w, uint32_t tree,
 		     const char *path, size_t size)
 {
@@ -151,7 +151,7 @@ int writer_file(struct image_writer *w, uint32_t tree, const char *path,
 	return 0;
 }
 
-/* ---- checking ------------------------------------------------------------------------------- */
+/* ---- checking ----------------------------------------------------------- */
 static int check_processor(const struct image *i, struct err *e)
 {
 	uint64_t here[4];

@@ -43,7 +43,7 @@ struct fill {
 	struct err why;
 };
 
-/* ---- items -------------------------------------------------------------------------------- */
+/* ---- items -------------------------------------------------------------- */
 static const struct image *source(const struct image *i, uint32_t page,
 				  uint32_t *number)
 {
@@ -148,7 +148,7 @@ static int make_items(struct fill *f, struct err *e)
 	return rc;
 }
 
-/* ---- the file ----------------------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------- */
 static int fail_write(struct err *e)
 {
 	return FAIL(e, "cannot unpack the image: %s%s", strerror(errno),
@@ -240,7 +240,7 @@ void fill_free(struct fill *f)
 	free(f);
 }
 
-/* ---- filling ------------------------------------------------------------------------------ */
+/* ---- filling ------------------------------------------------------------ */
 /* Neighbours in the frame that are neighbours in the file go together. */
 static int write_pages(struct fill *f, const struct item *t,
 		       const uint8_t *data, struct err *e)

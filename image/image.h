@@ -19,7 +19,7 @@
 #include <bailey/save_stream.h>
 #include "lib/err.h"
 
-/* ---- progress ------------------------------------------------------------- */
+/* ---- progress ----------------------------------------------------------- */
 struct image_progress {
 	uint64_t bytes_in;    /* of memory, so far */
 	uint64_t bytes_total; /* 0: not known yet */
@@ -28,7 +28,7 @@ struct image_progress {
 };
 typedef void (*image_progress_fn)(void *arg, const struct image_progress *p);
 
-/* ---- writing --------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 struct image_options {
 	int level;               /* of zstd; 0: the default */
 	int threads;             /* 0: one per processor */
@@ -78,7 +78,7 @@ int image_commit(struct image_writer *w, struct image_totals *out,
 /* Without commit: the temporary file goes. */
 void image_discard(struct image_writer *w);
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 struct image;
 /* Opens and checks the index (not yet every page): path or "-" (stdin, which
  * is spooled).  An incremental image finds its parents by id, beside it and
@@ -113,7 +113,7 @@ struct image_difference { uint64_t space, same, changed, only_a, only_b; };
 int image_diff(struct image *a, struct image *b,
 	       struct image_difference **out, size_t *count, struct err *e);
 
-/* ---- unpacking -------------------------------------------------------------- */
+/* ---- unpacking ---------------------------------------------------------- */
 /* The unpacked pages (pages.h) in a read-only handle, and the library OS's
  * file: from the cache if it is there, else made (in the cache when keep,
  * else in memory of this process only).  With an unfinished unpacking the

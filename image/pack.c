@@ -42,7 +42,7 @@ struct pack {
 	bool has_group;
 };
 
-/* ---- workers ---------------------------------------------------------------------- */
+/* ---- workers ------------------------------------------------------------ */
 static void set_failed(struct pack *p, const struct err *why)
 {
 	if (!p->has_failed)
@@ -142,7 +142,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* ---- start and end ----------------------------------------------------------------- */
+/* ---- start and end ------------------------------------------------------ */
 static int start_threads(struct pack *p, int threads)
 {
 	sigset_t all, old;
@@ -219,7 +219,7 @@ void pack_free(struct pack *p)
 	free(p);
 }
 
-/* ---- filling ------------------------------------------------------------------------ */
+/* ---- filling ------------------------------------------------------------ */
 static int take_group(struct pack *p, struct err *e)
 {
 	int rc = 0;

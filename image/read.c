@@ -18,7 +18,7 @@
 
 #define COPY (1u << 20)
 
-/* ---- where the bytes come from --------------------------------------------------------- */
+/* ---- where the bytes come from ------------------------------------------ */
 static int spool_file(void)
 {
 	static const char *const places[] = { "/var/tmp", "/tmp" };
@@ -101,7 +101,7 @@ static int open_envelope(struct image *i, const char *passphrase,
 	return 0;
 }
 
-/* ---- header, trailer, index --------------------------------------------------------------- */
+/* ---- header, trailer, index --------------------------------------------- */
 static int read_header(struct image *i, struct err *e)
 {
 	struct image_header *h = &i->header;
@@ -252,7 +252,7 @@ void image_close(struct image *i)
 	free(i);
 }
 
-/* ---- what the index says -------------------------------------------------------------------- */
+/* ---- what the index says ------------------------------------------------ */
 const char *image_manifest(const struct image *i, size_t *size)
 {
 	if (size)

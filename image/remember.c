@@ -63,7 +63,7 @@ static struct cache_record record_of(const struct stat *st,
 	return r;
 }
 
-/* ---- images ---------------------------------------------------------------------------- */
+/* ---- images ------------------------------------------------------------- */
 static void source_name(const struct stat *st, char *name, size_t size)
 {
 	snprintf(name, size, "%llx-%llx", (unsigned long long)st->st_dev,
@@ -142,7 +142,7 @@ void cache_place_add(const uint8_t id[16], const char *path)
 		close(dir);
 }
 
-/* ---- hashes --------------------------------------------------------------------------------- */
+/* ---- hashes ------------------------------------------------------------- */
 bool cache_hash_find(const struct stat *st, uint8_t hash[16])
 {
 	static struct cache_record block[256];

@@ -22,7 +22,7 @@
 
 #define FLUSH_EVERY (32u << 20)
 
-/* ---- opening ------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 static int fail_open(struct sink *s, struct err *e)
 {
 	FAIL(e, "cannot write %s: %s", s->shown, strerror(errno));
@@ -103,7 +103,7 @@ int sink_open(struct sink *s, const char *path, const char *passphrase,
 	return 0;
 }
 
-/* ---- writing ------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 /* write() that reports a closed pipe instead of dying of it. */
 static int put_quietly(int fd, const void *data, size_t size)
 {
@@ -163,7 +163,7 @@ int sink_write(struct sink *s, const void *data, size_t size, struct err *e)
 	return rc;
 }
 
-/* ---- the end -------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 static int give_name(struct sink *s)
 {
 	char self[64];

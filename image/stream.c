@@ -60,7 +60,7 @@ static int bad(const struct stream *s, const char *what, struct err *e)
 		    "record %llu: %s", (unsigned long long)s->records, what);
 }
 
-/* ---- one function for each kind ------------------------------------------------------ */
+/* ---- one function for each kind ----------------------------------------- */
 static int take_pages(struct image_writer *w, struct stream *s,
 		      const struct save_record *r, struct err *e)
 {
@@ -126,7 +126,7 @@ static int take_failure(struct stream *s, const struct save_record *r,
 		    text[0] ? text : "it gave no reason");
 }
 
-/* ---- the loop -------------------------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 /* 1: the end. */
 static int take_record(struct image_writer *w, struct stream *s,
 		       struct err *e)

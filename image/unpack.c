@@ -31,7 +31,7 @@ struct job {
 	bool is_kept;
 };
 
-/* ---- the library OS ------------------------------------------------------------------------- */
+/* ---- the library OS ----------------------------------------------------- */
 static int libos_in_memory(const char *data, size_t size, char *path,
 			   size_t room, struct err *e)
 {
@@ -67,7 +67,7 @@ static int unpack_libos(const struct image *i, bool is_kept,
 	return rc ? -1 : 0;
 }
 
-/* ---- the file of pages ------------------------------------------------------------------------ */
+/* ---- the file of pages -------------------------------------------------- */
 static int open_target(struct job *j, struct err *e)
 {
 	if (j->is_kept)
@@ -123,7 +123,7 @@ static void end_job(struct job *j)
 		close(j->entry.pages);
 }
 
-/* ---- going on in the background ----------------------------------------------------------------- */
+/* ---- going on in the background ----------------------------------------- */
 static int by_number(const void *a, const void *b)
 {
 	return *(const int *)a - *(const int *)b;
@@ -197,7 +197,7 @@ static int start_background(struct job *j, struct err *e)
 	return 0;
 }
 
-/* ---- the call --------------------------------------------------------------------------------------- */
+/* ---- the call ----------------------------------------------------------- */
 static int unpack_now(struct job *j, bool is_all, struct image_unpacked *out,
 		      image_progress_fn progress, void *arg, struct err *e)
 {

@@ -48,7 +48,7 @@ int processor_count(void)
 	return n < 1 ? 1 : n > 16 ? 16 : n;
 }
 
-/* ---- reading and writing --------------------------------------------------- */
+/* ---- reading and writing ------------------------------------------------ */
 ssize_t read_at(int fd, void *buf, size_t size, uint64_t offset)
 {
 	size_t done = 0;
@@ -161,7 +161,7 @@ int big_grow(void **items, size_t *room, size_t count, size_t size,
 	return 0;
 }
 
-/* ---- checksums ----------------------------------------------------------------- */
+/* ---- checksums ---------------------------------------------------------- */
 void hash_short(uint8_t out[16], const void *data, size_t size)
 {
 	crypto_generichash(out, 16, data, size, NULL, 0);

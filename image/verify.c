@@ -7,7 +7,7 @@
 #include "image/reader.h"
 #include "image/util.h"
 
-/* ---- verify ---------------------------------------------------------------------------------- */
+/* ---- verify ------------------------------------------------------------- */
 static int verify_frame(struct frame_reader *r, const struct image *i,
 			uint32_t frame, struct err *e)
 {
@@ -89,7 +89,7 @@ int image_verify(struct image *i, image_progress_fn progress, void *arg,
 	return 0;
 }
 
-/* ---- difference ---------------------------------------------------------------------------------- */
+/* ---- difference --------------------------------------------------------- */
 /* The runs of one space, page by page. */
 struct walk {
 	const struct image *i;

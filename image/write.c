@@ -11,7 +11,7 @@
 /* Measured on mixed pages: levels above cost more time than they save. */
 #define DEFAULT_LEVEL 1
 
-/* ---- creating ---------------------------------------------------------------------- */
+/* ---- creating ----------------------------------------------------------- */
 static int start_file(struct image_writer *w, struct err *e)
 {
 	struct image_header *h = &w->header;
@@ -96,7 +96,7 @@ void image_discard(struct image_writer *w)
 	free(w);
 }
 
-/* ---- pages ----------------------------------------------------------------------- */
+/* ---- pages -------------------------------------------------------------- */
 static int add_run(struct image_writer *w, uint64_t space, uint64_t address,
 		   uint32_t page, struct err *e)
 {
@@ -174,7 +174,7 @@ int writer_string(struct image_writer *w, const char *s, size_t size,
 	return 0;
 }
 
-/* ---- manifest --------------------------------------------------------- */
+/* ---- manifest ----------------------------------------------------------- */
 int image_add_manifest(struct image_writer *w, const char *manifest,
 		       size_t size, struct err *e)
 {
@@ -189,7 +189,7 @@ int image_add_manifest(struct image_writer *w, const char *manifest,
 	return 0;
 }
 
-/* ---- commit --------------------------------------------------------------------------- */
+/* ---- commit ------------------------------------------------------------- */
 static int write_end(struct image_writer *w, uint8_t *raw, size_t raw_size,
 		     struct image_totals *out, struct err *e)
 {

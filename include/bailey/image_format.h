@@ -132,7 +132,7 @@ struct image_trailer {
 	uint64_t check;        /* XXH3-64 of the bytes before */
 };
 
-/* ---- the envelope of an encrypted image ------------------------------------- */
+/* ---- the envelope of an encrypted image --------------------------------- */
 #define ENVELOPE_MAGIC 0x7470797243796c42ull /* "BlyCrypt" */
 #define ENVELOPE_VERSION 1u
 #define ENVELOPE_CHUNK (256u << 10)

@@ -75,7 +75,7 @@ static void load(const struct model *m, const char *path,
 	image_close(i);
 }
 
-/* ---- round trips ---------------------------------------------------------- */
+/* ---- round trips -------------------------------------------------------- */
 static void test_round_trips(void)
 {
 	struct image_totals t;
@@ -148,7 +148,7 @@ static void test_encrypted(void)
 	image_close(i);
 }
 
-/* ---- the cache ------------------------------------------------------------- */
+/* ---- the cache ---------------------------------------------------------- */
 static void test_cache(void)
 {
 	struct image_unpacked u;
@@ -251,7 +251,7 @@ static void test_zeros(void)
 	load(&model, in_base("zeros.bly"), NULL, false, false, "zeros");
 }
 
-/* ---- damage ------------------------------------------------------------------ */
+/* ---- damage ------------------------------------------------------------- */
 static uint8_t *read_file(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY);
@@ -344,7 +344,7 @@ static void test_damage_encrypted(void)
 	damage(in_base("small2.bly"), "x", size / 4, "small encrypted image");
 }
 
-/* ---- what sandboxes send -------------------------------------------------------- */
+/* ---- what sandboxes send ------------------------------------------------ */
 /* Sends one record and a proper end; it must be refused with the word. */
 static void refuse(struct save_record r, const void *data, size_t size,
 		   const char *word, const char *what)
@@ -435,7 +435,7 @@ static void test_twice(void)
 			 &e) && strstr(e.text, "twice"), "twice", e.text);
 }
 
-/* ---- the host ------------------------------------------------------------------------ */
+/* ---- the host ----------------------------------------------------------- */
 static void put(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");

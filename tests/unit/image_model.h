@@ -100,7 +100,7 @@ static inline void model_make(struct model *m, unsigned spaces,
 	}
 }
 
-/* ---- into an image ------------------------------------------------------- */
+/* ---- into an image ------------------------------------------------------ */
 static inline int model_heap(const struct model *m)
 {
 	int fd = memfd_create("heap", MFD_CLOEXEC);
@@ -235,7 +235,7 @@ static inline int model_save(const struct model *m, const char *path,
 	return rc;
 }
 
-/* ---- out of an unpacked file --------------------------------------------- */
+/* ---- out of an unpacked file -------------------------------------------- */
 struct model_pages {
 	const uint8_t *data;
 	size_t size;
