@@ -9,9 +9,9 @@
  * The parts follow each other without a gap, so the file can be written to a
  * pipe and every byte of it is under a checksum: the header and the trailer
  * carry their own, the index carries one for each frame, and the trailer's
- * `id` is a BLAKE2b hash over the header and the index's hash.  The id so stands for
- * everything in the file; it is what caches and incremental images know an
- * image by.  docs/image-format.md tells the same at more length.
+ * `id` is a BLAKE2b hash over the header and the index's hash.  The id so
+ * stands for everything in the file; it is what caches and incremental images
+ * know an image by.  docs/image-format.md tells the same at more length.
  *
  * Pages are numbered: first the ones that are stored in this file, in the
  * order of the frames, then the ones that are taken from another image
@@ -73,7 +73,7 @@ struct image_index {
 	uint32_t stored_pages; /* in this file's frames */
 	uint32_t ref_pages;    /* in other images */
 	uint32_t parent_count; /* struct image_parent[] */
-	uint32_t frame_count;  /* struct image_blob[]; raw: a multiple of 4096 */
+	uint32_t frame_count;  /* struct image_blob[]; raw: whole pages */
 	uint32_t space_count;  /* struct image_space[] */
 	uint32_t run_count;    /* struct image_run[], of all spaces in turn */
 	uint32_t file_count;   /* struct image_file_entry[] */
