@@ -15,6 +15,7 @@
 #include "lib/err.h"
 
 struct pack;
+/* level: of zstd; 0: high for the first megabytes, then fast. */
 struct pack *pack_start(struct sink *s, int level, int threads,
 			struct err *e);
 /* Where the next page goes; NULL when a worker has failed (e filled). */

@@ -8,9 +8,6 @@
 #include "image/util.h"
 #include "image/writer.h"
 
-/* Measured on mixed pages: levels above cost more time than they save. */
-#define DEFAULT_LEVEL 1
-
 /* ---- creating ----------------------------------------------------------- */
 static int start_file(struct image_writer *w, struct err *e)
 {
@@ -58,8 +55,6 @@ struct image_writer *image_create(const char *path,
 	w->sink.fd = w->sink.dir = -1;
 	if (o)
 		w->options = *o;
-	if (!w->options.level)
-		w->options.level = DEFAULT_LEVEL;
 	if (crypto_ready(e) ||
 	    (w->options.since &&
 	     load_parent(w, w->options.since, w->options.passphrase, e)) ||
@@ -196,7 +191,7 @@ static int write_end(struct image_writer *w, uint8_t *raw, size_t raw_size,
 	struct image_trailer t = { .magic = IMAGE_END_MAGIC };
 	struct image_blob index;
 
-	if (pack_blob(&w->sink, w->options.level, raw, raw_size, &index, e))
+	if (pack_blob(&w->sink, 1, raw, raw_size, &index, e))
 		return -1;
 	t.index_offset = index.offset;
 	t.index_size = index.size;

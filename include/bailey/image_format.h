@@ -35,7 +35,7 @@
 #define IMAGE_END_MAGIC 0x646e456d49796c42ull /* "BlyImEnd" */
 #define IMAGE_VERSION 1u
 
-#define IMAGE_FRAME_PAGES 64u         /* at most, in one frame */
+#define IMAGE_FRAME_PAGES 256u        /* at most, in one frame */
 #define IMAGE_PAGES_MAX (1u << 24)    /* of different contents: 64 GiB */
 #define IMAGE_MAPPED_MAX (1ull << 28) /* by all runs: 1 TiB */
 #define IMAGE_RUNS_MAX (1u << 23)
