@@ -17,7 +17,7 @@
 #include "image/util.h"
 
 #define SETTLED_NS 2000000000ull
-#define HASHES_MAX (64u << 10) /* then the file begins anew */
+#define HASHES_MAX (8u << 10) /* then the file begins anew */
 
 struct identity {
 	uint64_t device, inode, size, mtime_ns, ctime_ns;

@@ -19,6 +19,7 @@
 
 #include "image/cache.h"
 #include "image/fill.h"
+#include "image/parallel.h"
 #include "image/util.h"
 
 #define LAZY_PAGES 8192u /* less is done before the caller goes on */
@@ -51,13 +52,13 @@ static int unpack_libos(const struct image *i, bool is_kept,
 	char *data;
 	int rc;
 
-	if (is_kept && !cache_libos(b->check, out->libos,
-				    sizeof(out->libos)))
-		return 0;
 	data = image_blob(i, b, "library OS", e);
 	if (!data)
 		return -1;
-	if (!is_kept)
+	if (is_kept && !cache_libos(b->check, out->libos,
+				    sizeof(out->libos)))
+		rc = 0;
+	else if (!is_kept)
 		rc = libos_in_memory(data, b->raw, out->libos,
 				     sizeof(out->libos), e);
 	else
@@ -219,23 +220,39 @@ static int unpack_now(struct job *j, bool is_all, struct image_unpacked *out,
 	return is_lazy ? start_background(j, e) : finish(j, is_all, e);
 }
 
-static int unpack(struct image *i, bool keep, bool is_all,
-		  struct image_unpacked *out, image_progress_fn progress,
-		  void *arg, struct err *e)
+/* The cache has the contents that the id stands for; a file that was not seen
+ * before may still be damaged, and is to be found out. */
+static int check_file(struct image *i, struct err *e)
+{
+	uint8_t id[16];
+	char *libos;
+
+	if (!i->is_stream && cache_source_find(&i->source, id) &&
+	    !memcmp(id, i->trailer.id, 16))
+		return 0;
+	libos = image_blob(i, &i->index.libos, "library OS", e);
+	free(libos);
+	if (!libos)
+		return -1;
+	return parallel_frames(i, frame_check, "verifying", NULL, NULL, e);
+}
+
+static void remember(const struct image *i)
+{
+	if (i->is_stream)
+		return;
+	cache_source_add(&i->source, i->trailer.id);
+	cache_place_add(i->trailer.id, i->path);
+}
+
+static int unpack_cold(struct image *i, bool keep, bool is_all,
+		       struct image_unpacked *out, image_progress_fn progress,
+		       void *arg, struct err *e)
 {
 	struct job j = { .image = i, .is_kept = keep && !i->is_encrypted,
 			 .entry = { -1, -1, -1, "" } };
-	bool has_source = !i->is_stream && !i->is_encrypted;
 	int rc;
 
-	out->pages = -1;
-	out->was_warm = false;
-	if (!i->is_encrypted &&
-	    cache_find(i->trailer.id, out, NULL, NULL) == 1) {
-		if (has_source)
-			cache_source_add(&i->source, i->trailer.id);
-		return 0;
-	}
 	rc = unpack_libos(i, j.is_kept, out, e) || image_need_parents(i, e) ||
 		layout_make(&j.layout, i, e) ||
 		unpack_now(&j, is_all, out, progress, arg, e);
@@ -244,11 +261,27 @@ static int unpack(struct image *i, bool keep, bool is_all,
 		close(out->pages);
 		out->pages = -1;
 	}
-	if (!rc && j.is_kept && has_source) {
-		cache_source_add(&i->source, i->trailer.id);
-		cache_place_add(i->trailer.id, i->path);
-	}
+	if (!rc && j.is_kept)
+		remember(i);
 	return rc ? -1 : 0;
+}
+
+static int unpack(struct image *i, bool keep, bool is_all,
+		  struct image_unpacked *out, image_progress_fn progress,
+		  void *arg, struct err *e)
+{
+	out->pages = -1;
+	out->was_warm = false;
+	if (i->is_encrypted ||
+	    cache_find(i->trailer.id, out, NULL, NULL) != 1)
+		return unpack_cold(i, keep, is_all, out, progress, arg, e);
+	if (!check_file(i, e)) {
+		remember(i);
+		return 0;
+	}
+	close(out->pages);
+	out->pages = -1;
+	return -1;
 }
 
 int image_unpack(struct image *i, bool keep, struct image_unpacked *out,

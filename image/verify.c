@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/parallel.h"
 #include "image/reader.h"
 #include "image/util.h"
 
@@ -46,37 +47,13 @@ static int verify_refs(const struct image *i, struct err *e)
 	return 0;
 }
 
-static int verify_frames(struct image *i, struct frame_reader *r,
-			 image_progress_fn progress, void *arg, struct err *e)
-{
-	struct image_progress p = { .phase = "verifying" };
-	uint32_t k;
-
-	p.bytes_total = (uint64_t)i->index.stored_pages * PAGE;
-	for (k = 0; k < i->index.frame_count; k++) {
-		if (verify_frame(r, i, k, e))
-			return -1;
-		p.bytes_in += i->frame[k].raw;
-		p.bytes_out = i->frame[k].offset + i->frame[k].size;
-		if (progress && k % 16 == 0)
-			progress(arg, &p);
-	}
-	return 0;
-}
-
 int image_verify(struct image *i, image_progress_fn progress, void *arg,
 		 struct err *e)
 {
-	struct frame_reader *r = frame_reader_new(e);
 	char *libos;
 	uint32_t k;
-	int rc;
 
-	if (!r)
-		return -1;
-	rc = verify_frames(i, r, progress, arg, e);
-	frame_reader_free(r);
-	if (rc)
+	if (parallel_frames(i, verify_frame, "verifying", progress, arg, e))
 		return -1;
 	libos = image_blob(i, &i->index.libos, "library OS", e);
 	free(libos);

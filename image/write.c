@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "image/reader.h"
 #include "image/util.h"
@@ -19,6 +20,18 @@ static int start_file(struct image_writer *w, struct err *e)
 	h->created_ns = now_ns();
 	h->check = check64(h, offsetof(struct image_header, check));
 	return sink_write(&w->sink, h, sizeof(*h), e);
+}
+
+/* The image that pages are taken from has to stay. */
+static int check_target(const char *path, const char *since, struct err *e)
+{
+	struct stat a, b;
+
+	if (stat(path, &a) || stat(since, &b) || a.st_dev != b.st_dev ||
+	    a.st_ino != b.st_ino)
+		return 0;
+	return FAIL(e, "%s cannot be replaced by an image that builds on it: "
+		    "give another name with -o", path);
 }
 
 /* All contents that the parent has count as present. */
@@ -57,7 +70,8 @@ struct image_writer *image_create(const char *path,
 		w->options = *o;
 	if (crypto_ready(e) ||
 	    (w->options.since &&
-	     load_parent(w, w->options.since, w->options.passphrase, e)) ||
+	     (check_target(path, w->options.since, e) ||
+	      load_parent(w, w->options.since, w->options.passphrase, e))) ||
 	    sink_open(&w->sink, path, w->options.passphrase, e) ||
 	    start_file(w, e))
 		goto fail;
@@ -148,7 +162,7 @@ int writer_page(struct image_writer *w, uint64_t space, uint64_t address,
 
 void writer_progress(struct image_writer *w, uint64_t bytes_in)
 {
-	struct image_progress p = { bytes_in, w->total,
+	struct image_progress p = { bytes_in, 0,
 				    pack_bytes_out(w->pack), "saving" };
 
 	if (w->options.progress)

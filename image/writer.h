@@ -48,7 +48,6 @@ struct image_writer {
 	char *manifest, *libos;
 	size_t manifest_size, libos_size;
 	char libos_id[41];
-	uint64_t total;               /* bytes expected, for progress */
 };
 
 /* A page at its address; the caller has checked both for form. */

@@ -15,14 +15,18 @@ $(B)/tests/sanitized/%.o: %.c $(wildcard image/*.h include/bailey/*.h)
 $(B)/tests/unit-image: tests/unit/image.c tests/unit/image_model.h \
 		$(IMAGE_OBJ)
 	$(CC) $(IMAGE_FLAGS) -o $@ $< $(IMAGE_OBJ) $(IMAGE_LIBS)
+$(B)/tests/unit-image-life: tests/unit/image_life.c tests/unit/image_model.h \
+		$(IMAGE_OBJ)
+	$(CC) $(IMAGE_FLAGS) -o $@ $< $(IMAGE_OBJ) $(IMAGE_LIBS)
 $(B)/tests/fuzz-image: tests/fuzz/image.c tests/unit/image_model.h \
 		$(IMAGE_OBJ)
 	$(CC) $(IMAGE_FLAGS) -DFUZZ_STANDALONE -o $@ $< $(IMAGE_OBJ) \
 	  $(IMAGE_LIBS)
 
-run: $(B)/tests/unit-image $(B)/tests/fuzz-image
+run: $(B)/tests/unit-image $(B)/tests/unit-image-life $(B)/tests/fuzz-image
 	@d=$$(TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) \
-	  mktemp -d) && $(B)/tests/unit-image $$d && \
+	  mktemp -d) && mkdir $$d/life && $(B)/tests/unit-image $$d && \
+	  $(B)/tests/unit-image-life $$d/life && \
 	  $(B)/tests/fuzz-image $$d 3000; rc=$$?; rm -rf $$d; \
 	exit $$rc
 .PHONY: run
