@@ -343,7 +343,8 @@ int state_list(struct states *l, struct err *e)
 void state_remove(struct state *s)
 {
 	static const char *const files[] = { "state.json", "state.json.new",
-		"control", "log", "messages", "denied", "exit", "cgroup" };
+		"control", "log", "messages", "denied", "exit", "cgroup",
+		"libos.elf" };
 	char id[ID_DIGITS + 1];
 	char *link = name_link(s->name);
 

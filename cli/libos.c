@@ -1,0 +1,163 @@
+/*
+ * libos.c - which file the library OS of a sandbox is (launch.h).
+ *
+ * An image carries the library OS that it was saved under, so its file must
+ * still be the one that the sandbox was started with: state.json has its path
+ * and its build id.
+ */
+#include "cli/launch.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECTIONS_MAX 256
+#define NOTE_MAX 256
+
+/* ---- the build id ------------------------------------------------------------ */
+/* A note section: header, "GNU", the id. */
+static bool note_read(int fd, const Elf64_Shdr *s, char id[BUILD_ID_MAX])
+{
+	unsigned char note[NOTE_MAX];
+	Elf64_Nhdr h;
+	const unsigned char *bytes = note + sizeof(h) + 4;
+
+	if (s->sh_type != SHT_NOTE || s->sh_size > sizeof(note) ||
+	    s->sh_size < sizeof(h) + 4 ||
+	    pread(fd, note, s->sh_size, (off_t)s->sh_offset) !=
+	    (ssize_t)s->sh_size)
+		return false;
+	memcpy(&h, note, sizeof(h));
+	if (h.n_type != NT_GNU_BUILD_ID || h.n_namesz != 4 ||
+	    h.n_descsz > (BUILD_ID_MAX - 1) / 2 ||
+	    sizeof(h) + 4 + h.n_descsz > s->sh_size)
+		return false;
+	for (unsigned i = 0; i < h.n_descsz; i++)
+		sprintf(id + 2 * i, "%02x", bytes[i]);
+	return true;
+}
+
+int libos_build_id(int fd, char id[BUILD_ID_MAX])
+{
+	Elf64_Ehdr h;
+	Elf64_Shdr s;
+
+	*id = 0;
+	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) ||
+	    memcmp(h.e_ident, ELFMAG, SELFMAG) ||
+	    h.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h.e_shentsize != sizeof(s) || h.e_shnum > SECTIONS_MAX)
+		return -1;
+	for (unsigned i = 0; i < h.e_shnum; i++)
+		if (pread(fd, &s, sizeof(s), (off_t)(h.e_shoff +
+				i * sizeof(s))) == sizeof(s) &&
+		    note_read(fd, &s, id))
+			return 0;
+	return 0;
+}
+
+static bool has_id(const char *path, const char *want)
+{
+	char id[BUILD_ID_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool is_same = fd >= 0 && !libos_build_id(fd, id) && *id &&
+		!strcmp(id, want);
+
+	if (fd >= 0)
+		close(fd);
+	return is_same;
+}
+
+/* ---- where it is -------------------------------------------------------------- */
+const char *libos_installed(void)
+{
+	static const char *const places[] = { "libos.elf",
+					      "../lib/bailey/libos.elf" };
+	static char *found;
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (found || n <= 0)
+		return found;
+	self[n] = 0;
+	*strrchr(self, '/') = 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		char *path = xasprintf("%s/%s", self, places[i]);
+
+		if (!access(path, R_OK))
+			return found = path;
+		free(path);
+	}
+	return NULL;
+}
+
+int libos_open(const struct state *s, struct err *e)
+{
+	const json_t *o = json_object_get(s->json, "Libos");
+	const char *want = json_string_value(json_object_get(o, "BuildId"));
+	const char *paths[] = {
+		json_string_value(json_object_get(o, "Path")),
+		xasprintf("%s/libos.elf", s->dir), libos_installed() };
+
+	if (!want || !*want)
+		return err_set(e, STATUS_OURS, "%s was started by a bailey "
+			       "that could not save; start it anew", s->name);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (paths[i] && has_id(paths[i], want))
+			return open(paths[i], O_RDONLY | O_CLOEXEC);
+	return err_set(e, STATUS_OURS, "the library OS that %s runs under, %s, "
+		"was replaced since it was started;\nit can be saved once that "
+		"file is back (build id %s)", s->name, paths[0] ? paths[0] :
+		"libos.elf", want);
+}
+
+/* ---- keeping it ---------------------------------------------------------------- */
+static int copy_file(const char *from, const char *to)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+	struct stat st;
+	ssize_t n = 1;
+	off_t at = 0;
+
+	if (in >= 0 && !fstat(in, &st))
+		out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	while (out >= 0 && at < st.st_size && n > 0)
+		n = copy_file_range(in, NULL, out, NULL, 1u << 20, 0),
+		at += n > 0 ? n : 0;
+	if (out >= 0 && at < st.st_size) { /* not between these two systems */
+		char buf[65536];
+
+		while ((n = pread(in, buf, sizeof(buf), at)) > 0 &&
+		       pwrite(out, buf, (size_t)n, at) == n)
+			at += n;
+	}
+	if (in >= 0)
+		close(in);
+	return out < 0 || close(out) || at < st.st_size ? -1 : 0;
+}
+
+const char *libos_keep(const struct state *s, const char *path, struct err *e)
+{
+	char *copy = xasprintf("%s/libos.elf", s->dir);
+	char id[BUILD_ID_MAX] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && !libos_build_id(fd, id) && *id && libos_installed() &&
+	    has_id(libos_installed(), id)) {
+		close(fd);
+		return libos_installed();
+	}
+	if (fd >= 0)
+		close(fd);
+	/* an image's own: a cache may lose it while the sandbox runs */
+	if (fd < 0 || (link(path, copy) && copy_file(path, copy))) {
+		err_set(e, STATUS_OURS, "cannot keep the image's library OS "
+			"in %s: %s", s->dir, strerror(errno));
+		return NULL;
+	}
+	return copy;
+}
