@@ -83,6 +83,8 @@ void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A copy without what a terminal would act on. */
+char *printable(const char *s);
 /* A NULL-ended list of strings. */
 struct strings { char **v; size_t count; };
 void strings_add(struct strings *s, char *item);

@@ -4,8 +4,6 @@
  */
 #include "cli/targets.h"
 
-#include <bailey/sandbox.h>
-
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,15 +43,16 @@ static void add_processes(int fd, char *payload, json_t *o)
 	json_object_set_new(o, "Processes", list ? list : json_null());
 }
 
-static void add_live(const struct state *s, json_t *o)
+/* What its monitor and its library OS say; is it paused? */
+static bool add_live(const struct state *s, json_t *o)
 {
 	char *payload = xcalloc(1, CONTROL_PAYLOAD_MAX);
 	int fd = state_connect(s, NULL);
-	struct control_state st;
+	struct control_state st = { 0 };
 	int none;
 
 	if (fd < 0)
-		return;
+		return false;
 	if (ask(fd, CTL_STATE, payload, &none) >= (int)sizeof(st)) {
 		memcpy(&st, payload, sizeof(st));
 		json_object_set_new(o, "Monitor", json_pack("{s:i,s:I,s:I}",
@@ -64,6 +63,7 @@ static void add_live(const struct state *s, json_t *o)
 	add_processes(fd, payload, o);
 	close(fd);
 	free(payload);
+	return st.is_paused;
 }
 
 static int inspect_one(struct state *s, void *ctx, struct err *e)
@@ -76,8 +76,8 @@ static int inspect_one(struct state *s, void *ctx, struct err *e)
 
 	json_object_set_new(o, "State", state);
 	json_object_set_new(o, "StateDir", json_string(s->dir));
-	if (s->status == STATE_RUNNING)
-		add_live(s, o);
+	if (s->status == STATE_RUNNING && add_live(s, o))
+		json_object_set_new(state, "Status", json_string("paused"));
 	json_array_append_new(ctx, o);
 	return 0;
 }

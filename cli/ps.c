@@ -1,7 +1,7 @@
 /*
  * ps.c - `bailey ps`: the sandboxes.
  */
-#include "cli/state.h"
+#include "cli/targets.h"
 
 #include <string.h>
 
@@ -52,7 +52,9 @@ static time_t created(const struct state *s)
 static char *status_text(const struct state *s)
 {
 	switch (s->status) {
-	case STATE_RUNNING: return xasprintf("Up %s", ago(created(s)));
+	case STATE_RUNNING:
+		return xasprintf("Up %s%s", ago(created(s)),
+				 target_is_paused(s) ? " (Paused)" : "");
 	case STATE_CREATED: return xstrdup("Created");
 	default:
 		return xasprintf("Exited (%d) %s ago", s->exit_code,
@@ -71,10 +73,7 @@ static char *command_text(const struct state *s, bool is_long)
 				json_string_value(word));
 	if (!is_long && strlen(out) > 24)
 		strcpy(out + 21, "...");
-	for (char *p = out; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?'; /* a terminal would act on it */
-	return out;
+	return printable(out);
 }
 
 static char *ports_text(const struct state *s)
@@ -133,7 +132,8 @@ static void print_json(const struct states *l)
 				state_command(s)));
 		json_object_set_new(o, "Created", json_integer(created(s)));
 		json_object_set_new(o, "State",
-				json_string(state_status_name(s->status)));
+				json_string(target_is_paused(s) ? "paused" :
+					    state_status_name(s->status)));
 		json_object_set_new(o, "Status",
 				json_string(status_text(s)));
 		json_object_set_new(o, "ExitCode", json_integer(s->exit_code));

@@ -3,8 +3,6 @@
  */
 #include "cli/targets.h"
 
-#include <bailey/sandbox.h>
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -32,6 +30,45 @@ int targets_each(const char *command, bool is_all, int argc, char **argv,
 		if (state_find(argv[i], &s, &e) || act(&s, ctx, &e))
 			status = message_error(&e);
 	return status;
+}
+
+int target_ask(const struct state *s, int control, const struct control_msg *m,
+	       char *payload, int milliseconds, struct err *e)
+{
+	struct control_msg answer;
+	struct pollfd p = { control, POLLIN, 0 };
+	int n = control_send(control, m, NULL, NULL, 0) ? -1 : 1;
+
+	while (n > 0 && (n = poll(&p, 1, milliseconds)) > 0) {
+		n = control_recv(control, &answer, payload,
+				 CONTROL_PAYLOAD_MAX);
+		if (n <= 0 || answer.op == CTL_ENDED)
+			return err_set(e, STATUS_OURS, "%s has ended",
+				       s->name);
+		if (answer.op == CTL_DONE && answer.b == m->op)
+			return (int)answer.size;
+		if (answer.op == CTL_ERROR)
+			return err_set(e, STATUS_OURS, "%s: %.300s", s->name,
+				*payload ? payload : strerror(answer.a));
+	}
+	return err_set(e, STATUS_OURS, "%s: %s", s->name,
+		       n ? strerror(errno) : "its monitor does not answer");
+}
+
+bool target_is_paused(const struct state *s)
+{
+	struct control_msg m = { .op = CTL_STATE };
+	char *payload = xcalloc(1, CONTROL_PAYLOAD_MAX);
+	int fd = state_connect(s, NULL);
+	struct control_state st = { 0 };
+
+	if (fd >= 0 && target_ask(s, fd, &m, payload, 2000, NULL) >=
+	    (int)sizeof(st))
+		memcpy(&st, payload, sizeof(st));
+	if (fd >= 0)
+		close(fd);
+	free(payload);
+	return st.is_paused;
 }
 
 int target_signal(const struct state *s, int sig, struct err *e)

@@ -97,6 +97,16 @@ char *xasprintf(const char *fmt, ...)
 	return need(s);
 }
 
+char *printable(const char *s)
+{
+	char *out = xstrdup(s);
+
+	for (char *p = out; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?';
+	return out;
+}
+
 void strings_add(struct strings *s, char *item)
 {
 	s->v = xrealloc(s->v, (s->count + 2) * sizeof(*s->v));
