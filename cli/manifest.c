@@ -8,7 +8,6 @@
  */
 #include "cli/request.h"
 
-#include <jansson.h>
 #include <libgen.h>
 #include <string.h>
 
@@ -360,6 +359,19 @@ static int read_annotations(const struct reader *m, const json_t *root)
 			return bad(m, "annotations[\"bailey.publish\"]",
 				   xstrdup(m->e->text));
 	return 0;
+}
+
+/* The text that an image carries is a stranger's: only what describes the
+ * program is taken from it, and limits, which can but restrict. */
+int manifest_load_saved(struct request *r, const json_t *root,
+			const char *file, struct err *e)
+{
+	struct reader m = { r, file, e };
+
+	if (!json_is_object(root))
+		return bad(&m, "the whole", "an object is needed");
+	return get_string(&m, root, "", "hostname", &r->config.hostname) ||
+		read_process(&m, root) || read_resources(&m, root) ? -1 : 0;
 }
 
 int manifest_load(struct request *r, const char *file, struct err *e)

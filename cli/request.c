@@ -96,8 +96,7 @@ void request_init(struct request *r)
 {
 	*r = (struct request){ 0 };
 	r->config.fds[0] = r->config.fds[1] = r->config.fds[2] = -1;
-	r->config.trace_fd = -1;
-	r->config.resume_pages = -1;
+	r->config.trace_fd = r->config.resume_pages = -1;
 	r->config.umask = 022;
 	r->config.network = SANDBOX_NET_NONE;
 }
@@ -251,7 +250,7 @@ static int memory_check(uint64_t memory, struct err *e)
 		       "16m are needed", (unsigned long long)memory);
 }
 
-static int check_hostname(const char *s, struct err *e)
+int request_check_hostname(const char *s, struct err *e)
 {
 	size_t n = strlen(s);
 
@@ -270,7 +269,7 @@ int request_finish(struct request *r, int argc, char **argv, struct err *e)
 
 	if (!c->hostname)
 		c->hostname = xstrndup(c->id, 12);
-	if (check_hostname(c->hostname, e) || memory_check(c->memory, e) ||
+	if (request_check_hostname(c->hostname, e) || memory_check(c->memory, e) ||
 	    finish_program(r, argc, argv, e) ||
 	    user_resolve(r->rootfs, r->user, &r->groups, &user, e))
 		return -1;

@@ -9,6 +9,8 @@
 #ifndef BAILEY_REQUEST_H
 #define BAILEY_REQUEST_H
 
+#include <jansson.h>
+
 #include <bailey/sandbox.h>
 
 #include "cli/cli.h"
@@ -34,6 +36,7 @@ void request_init(struct request *r);
 /* Options of `bailey run`; ctx is a struct request. */
 int request_option(void *ctx, enum option_id id, const char *arg,
 		   struct err *e);
+int request_check_hostname(const char *s, struct err *e);
 int request_finish(struct request *r, int argc, char **argv, struct err *e);
 /* Add or replace NAME=VALUE; "NAME" takes the value from our environment. */
 int env_set(struct strings *env, const char *item, struct err *e);
@@ -73,6 +76,8 @@ int user_resolve(const char *rootfs, const char *spec,
 /* ---- the file systems (view.c, view_etc.c) --------------------------------- */
 /* All mounts of the sandbox: default view or rootfs, then the user's. */
 void view_build(struct request *r, struct mount_list *l);
+/* Is it one of the system directories that every sandbox sees? */
+bool view_has_system(const char *path);
 void view_etc(struct mount_list *l, const struct sandbox_config *c);
 /* Our own etc/hosts, etc/hostname, etc/resolv.conf. */
 void view_network_files(struct mount_list *l, const struct sandbox_config *c);
@@ -81,5 +86,8 @@ char *view_system_accounts(const char *text);
 
 /* ---- manifests (manifest.c) ------------------------------------------------ */
 int manifest_load(struct request *r, const char *file, struct err *e);
+/* An image's own: the program and the limits only, nothing of the host. */
+int manifest_load_saved(struct request *r, const json_t *root,
+			const char *file, struct err *e);
 
 #endif

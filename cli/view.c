@@ -59,13 +59,24 @@ static void add_system_directory(struct mount_list *l, const char *path)
 	}
 }
 
+static const char *const system_paths[] = { "/usr", "/etc", "/bin", "/sbin",
+	"/lib", "/lib32", "/lib64", "/libx32" };
+#define SYSTEM_PATHS (sizeof(system_paths) / sizeof(*system_paths))
+
 static void add_system(struct mount_list *l)
 {
-	static const char *const paths[] = { "/usr", "/etc", "/bin", "/sbin",
-		"/lib", "/lib32", "/lib64", "/libx32" };
+	for (size_t i = 0; i < SYSTEM_PATHS; i++)
+		add_system_directory(l, system_paths[i]);
+}
 
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		add_system_directory(l, paths[i]);
+bool view_has_system(const char *path)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < SYSTEM_PATHS; i++)
+		if (!strcmp(path, system_paths[i]))
+			return !lstat(path, &st) && S_ISDIR(st.st_mode);
+	return false;
 }
 
 /* ---- /var: its directories, none of its files ------------------------------ */

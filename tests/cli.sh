@@ -93,7 +93,7 @@ manifest ports 'annotations["bailey.publish"]' \
 
 # ---- output
 for c in run ps exec logs kill stop wait inspect rm spec syscalls abi doctor \
-	version help; do
+	version help pause unpause save resume warm branch move image; do
 	check "$c --help" "$BAILEY" $c --help
 	[ "$("$BAILEY" help $c)" = "$("$BAILEY" $c --help)" ] &&
 		pass "help $c" || fail "help $c"

@@ -37,6 +37,7 @@ for t in tests/unit/*.mk; do
 	[ -e "$t" ] && one "$(basename "$t" .mk)" make -s -f "$t" B="$B" run
 done
 part "the command" bash tests/cli.sh
+part "saving, the command's side" bash tests/cli-save.sh
 part "the life of sandboxes" bash tests/lifecycle.sh
 part "small programs, natively and inside" bash tests/progs.sh
 for t in tests/hostile/*.sh tests/real/*.sh; do

@@ -48,6 +48,10 @@ static bool takes_sandbox(int cmd)
 {
 	return strstr(commands[cmd].usage, "SANDBOX") != NULL;
 }
+static bool takes_file(int cmd)
+{
+	return strstr(commands[cmd].usage, "FILE") != NULL;
+}
 
 /* ---- manual page --------------------------------------------------------------- */
 /* mdoc takes a word that looks like a macro for one: \& in front. */
@@ -173,7 +177,8 @@ static int bash(void)
 		bash_words(i);
 		printf("' kind=%s\n\t\tcase $prev in ", i == CMD_RUN ||
 		       i == CMD_SPEC ? "command" : i == CMD_HELP ? "help" :
-		       takes_sandbox(i) ? "sandbox" : "none");
+		       takes_sandbox(i) ? "sandbox" :
+		       i == CMD_IMAGE ? "image" : "none");
 		bash_values(i);
 		printf(") values=1;; esac;;\n");
 	}
@@ -187,6 +192,9 @@ static int bash(void)
 	       "\telif [ \"$kind\" = sandbox ]; then\n"
 	       "\t\tCOMPREPLY=($(compgen -W \"$(bailey ps -a --json 2>/dev/null"
 	       " |\n\t\t\tsed -n '/\"Names\"/{n;s/[\" ,]//g;p}')\" -- "
+	       "\"$cur\"))\n"
+	       "\telif [ \"$kind\" = image ] && [ $COMP_CWORD -eq 2 ]; then\n"
+	       "\t\tCOMPREPLY=($(compgen -W 'inspect verify diff' -- "
 	       "\"$cur\"))\n"
 	       "\tfi\n}\ncomplete -o default -F _bailey bailey\n");
 	return 0;
@@ -260,6 +268,9 @@ static int zsh(void)
 			       "'*::arguments:_normal'");
 		else if (takes_sandbox(i))
 			printf(" \\\n\t\t\t'*:sandbox:_bailey_sandboxes'");
+		else if (takes_file(i))
+			printf(" \\\n\t\t\t%s'*:image:_files'", i == CMD_IMAGE ?
+			       "'1:what:(inspect verify diff)' " : "");
 		printf(";;\n");
 	}
 	printf("\tesac\n}\n_bailey \"$@\"\n");
@@ -293,6 +304,9 @@ static int fish(void)
 			put_fish(o->help);
 			printf("'\n");
 		}
+		if (takes_file(i))
+			printf("complete -c bailey -n '__fish_seen_subcommand"
+			       "_from %s' -F\n", commands[i].name);
 		if (takes_sandbox(i))
 			printf("complete -c bailey -n '__fish_seen_subcommand"
 			       "_from %s' -a \"(bailey ps -a --json 2>/dev/null"

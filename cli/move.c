@@ -1,0 +1,270 @@
+/*
+ * move.c - `bailey move`: a running sandbox runs on at another host.
+ *
+ * Over ssh, into `bailey resume -d -` there.  The sandbox here stands still
+ * from the consistent point on; it ends when the other side has said that it
+ * runs there, and goes on here when anything fails before.  A sandbox there
+ * that cannot say so any more ends again (launch_finish).
+ *
+ * The other side is asked for what the sandbox has here, unless options name
+ * something else: the same volumes, ports and name.
+ */
+#include "cli/progress.h"
+#include "cli/saving.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct move {
+	struct saving saving;
+	struct state state;
+	struct progress progress;
+	const char *ssh, *remote, *name, *network, *host;
+	struct strings ports, volumes;
+	bool is_quiet;
+	pid_t child;       /* ssh */
+	int image, answer; /* its input, its output */
+};
+
+static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
+{
+	struct move *m = ctx;
+	uint32_t level;
+
+	switch (id) {
+	case OPT_SSH: m->ssh = arg; return 0;
+	case OPT_REMOTE: m->remote = arg; return 0;
+	case OPT_NAME: m->name = arg; return 0;
+	case OPT_NETWORK: m->network = arg; return 0;
+	case OPT_PUBLISH: strings_add(&m->ports, xstrdup(arg)); return 0;
+	case OPT_VOLUME: strings_add(&m->volumes, xstrdup(arg)); return 0;
+	case OPT_PROGRESS: return progress_parse(&m->progress, arg, e);
+	case OPT_LEVEL:
+		if (parse_u32(arg, 19, &level) || !level)
+			return err_set(e, STATUS_OURS, "level '%s': a number "
+				       "from 1 to 19 is needed", arg);
+		m->saving.options.level = (int)level;
+		return 0;
+	default: m->is_quiet = true; return 0;
+	}
+}
+
+/* ---- what is run there ----------------------------------------------------------- */
+/* In single quotes, as the shell there takes it. */
+static char *quoted(const char *s)
+{
+	char *out = xstrdup("'");
+
+	for (; *s; s++)
+		out = *s == '\'' ? xasprintf("%s'\\''", out) :
+			xasprintf("%s%c", out, *s);
+	return xasprintf("%s'", out);
+}
+
+static char *add_words(char *command, const char *option,
+		       const struct strings *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		command = xasprintf("%s %s %s", command, option,
+				    quoted(words->v[i]));
+	return command;
+}
+
+/* "HOST:GUEST[:ro]": does one of these name the guest path? */
+static bool names_guest(const struct strings *volumes, const char *guest)
+{
+	size_t n = strlen(guest);
+
+	for (size_t i = 0; i < volumes->count; i++) {
+		const char *colon = strchr(volumes->v[i], ':');
+
+		if (colon && !strncmp(colon + 1, guest, n) &&
+		    (!colon[n + 1] || colon[n + 1] == ':'))
+			return true;
+	}
+	return false;
+}
+
+static void default_volumes(struct move *m)
+{
+	const json_t *list = json_object_get(m->state.json, "Trees"), *t;
+	struct strings own = m->volumes;
+	size_t i;
+
+	json_array_foreach(list, i, t) {
+		const char *kind = json_string_value(json_object_get(t, "Kind"));
+		const char *to = json_string_value(json_object_get(t, "Guest"));
+
+		if (kind && to && !strcmp(kind, "volume") &&
+		    !names_guest(&own, to))
+			strings_add(&m->volumes, xasprintf("%s:%s%s",
+				json_string_value(json_object_get(t, "Host")),
+				to, json_is_true(json_object_get(t,
+						"ReadOnly")) ? ":ro" : ""));
+	}
+}
+
+static void default_ports(struct move *m)
+{
+	char *list = record_ports(&m->state), *port;
+
+	if (m->ports.count || !*list)
+		return;
+	while ((port = strsep(&list, ",")))
+		strings_add(&m->ports, port);
+}
+
+static char *remote_command(struct move *m)
+{
+	const char *rootfs = json_string_value(json_object_get(m->state.json,
+							       "Rootfs"));
+	const char *network = m->network ? m->network : json_string_value(
+		json_object_get(m->state.json, "Network"));
+	char *c = xasprintf("%s resume -d -q --progress none --name %s",
+		m->remote, quoted(m->name ? m->name : m->state.name));
+
+	default_volumes(m);
+	default_ports(m);
+	c = add_words(c, "-v", &m->volumes);
+	c = add_words(c, "-p", &m->ports);
+	if (rootfs && *rootfs)
+		c = xasprintf("%s --rootfs %s", c, quoted(rootfs));
+	if (network)
+		c = xasprintf("%s --network %s", c, quoted(network));
+	return xasprintf("%s -", c);
+}
+
+/* ---- the connection --------------------------------------------------------------- */
+static _Noreturn void child_main(const struct move *m, int in, int out)
+{
+	/* it stays in our process group: it may have to ask for a password,
+	 * and ^C must end it too, so that the other side learns of it */
+	dup2(in, 0);
+	dup2(out, 1);
+	signal(SIGPIPE, SIG_DFL);
+	execl("/bin/sh", "sh", "-c", xasprintf("exec %s \"$@\"", m->ssh),
+	      "sh", m->host, remote_command((struct move *)(uintptr_t)m),
+	      (char *)NULL);
+	_exit(127);
+}
+
+static int connect_there(struct move *m, struct err *e)
+{
+	int in[2], out[2];
+
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
+		return err_set(e, STATUS_OURS, "pipe: %s", strerror(errno));
+	m->child = fork();
+	if (m->child == 0)
+		child_main(m, in[0], out[1]);
+	close(in[0]);
+	close(out[1]);
+	m->image = in[1];
+	m->answer = out[0];
+	return m->child < 0 ? err_set(e, STATUS_OURS, "fork: %s",
+				      strerror(errno)) : 0;
+}
+
+/* The new sandbox's id: 64 digits, and the end with status 0. */
+static bool has_arrived(struct move *m, int *status)
+{
+	char id[66];
+	size_t n = 0;
+	ssize_t got;
+
+	while (n < sizeof(id) && (got = read(m->answer, id + n,
+					     sizeof(id) - n)) != 0) {
+		if (got < 0 && errno != EINTR)
+			break;
+		n += got > 0 ? (size_t)got : 0;
+	}
+	close(m->answer);
+	while (waitpid(m->child, status, 0) < 0 && errno == EINTR)
+		;
+	for (size_t i = 0; i < n && i < 64; i++)
+		if (!isxdigit((unsigned char)id[i]))
+			return false;
+	return n == 65 && id[64] == '\n';
+}
+
+/* ---- the whole ---------------------------------------------------------------------- */
+/* The writer knows "-" as a place without a name: standard output. */
+static int send_image(struct move *m, struct err *e)
+{
+	struct saving *s = &m->saving;
+	int output = dup(1), failed;
+
+	dup2(m->image, 1);
+	close(m->image);
+	s->state = &m->state;
+	s->path = "-";
+	s->is_kept_frozen = true;
+	s->options.progress = progress_show;
+	s->options.progress_arg = &m->progress;
+	failed = saving_run(s, e);
+	dup2(output, 1); /* the end of the image */
+	close(output);
+	progress_end(&m->progress);
+	return failed;
+}
+
+static const char *stays(const struct move *m)
+{
+	return m->saving.was_paused ? "it is paused here as before" :
+		"it runs on here";
+}
+
+static int move(struct move *m, struct err *e)
+{
+	int status = 0, failed;
+
+	if (connect_there(m, e))
+		return -1;
+	failed = send_image(m, e);
+	if (failed && e->status != STATUS_OURS) /* a signal: end ssh as well */
+		kill(m->child, SIGTERM);
+	if (has_arrived(m, &status) && !failed)
+		return saving_end(&m->saving, e);
+	saving_let_go(&m->saving);
+	if (failed && e->status != STATUS_OURS)
+		return -1;
+	return err_set(e, STATUS_OURS, "%s was not moved: the connection to %s "
+		"ended with status %d%s%.200s; %s", m->state.name, m->host,
+		WIFEXITED(status) ? WEXITSTATUS(status) : 128 +
+		WTERMSIG(status), failed ? ", " : "", failed ? e->text : "",
+		stays(m));
+}
+
+int cmd_move(int argc, char **argv)
+{
+	struct move m = { .remote = "bailey", .ssh = "ssh -o "
+		"ServerAliveInterval=5 -o ServerAliveCountMax=3" };
+	struct err e = { 0 };
+	int at = options_parse(CMD_MOVE, argc, argv, set, &m, &e);
+
+	if (at < 0)
+		return message_error(&e);
+	if (argc - at != 2)
+		return fail("usage: bailey move [OPTIONS] SANDBOX [USER@]HOST");
+	m.host = argv[at + 1];
+	if (*m.host == '-')
+		return fail("'%s' is not the name of a host", m.host);
+	if (state_find(argv[at], &m.state, &e))
+		return message_error(&e);
+	if (m.state.status != STATE_RUNNING)
+		return fail("%s is not running", m.state.name);
+	if (move(&m, &e))
+		return message_error(&e);
+	if (!m.is_quiet)
+		fprintf(stderr, "moved %s to %s: %s sent (%s of memory)\n",
+			m.state.name, m.host,
+			bytes_text(m.saving.totals.file_bytes),
+			bytes_text(m.saving.totals.memory_pages * 4096));
+	return 0;
+}

@@ -1,0 +1,130 @@
+/*
+ * resume.c - `bailey resume`: a saved sandbox runs on, under the policy that
+ * the options of this command give (resuming.h).
+ */
+#include "cli/clones.h"
+#include "cli/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CLONES_MAX = 100000 };
+
+struct resume {
+	struct launch launch;
+	struct resuming resuming;
+	struct strings ports;
+	uint32_t clones; /* 0: one, that is none of many */
+};
+
+static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
+{
+	struct resume *o = ctx;
+
+	switch (id) {
+	case OPT_PASSPHRASE_FILE: o->resuming.passphrase_file = arg; return 0;
+	case OPT_PROGRESS:
+		return progress_parse(&o->resuming.progress, arg, e);
+	case OPT_PUBLISH:
+		strings_add(&o->ports, xstrdup(arg));
+		return 0;
+	case OPT_CLONES:
+		if (parse_u32(arg, CLONES_MAX, &o->clones) || !o->clones)
+			return err_set(e, STATUS_OURS, "clones '%s': a number "
+				"from 1 to %d is needed", arg, CLONES_MAX);
+		return 0;
+	default: return request_option(&o->launch.request, id, arg, e);
+	}
+}
+
+static int parse(struct resume *o, int argc, char **argv, struct err *e)
+{
+	struct request *r = &o->launch.request;
+	int at;
+
+	request_init(r);
+	at = options_parse(CMD_RESUME, argc, argv, set, o, e);
+	if (at < 0)
+		return -1;
+	if (argc - at != 1)
+		return err_set(e, STATUS_OURS, "which image? usage: bailey "
+			"resume [OPTIONS] FILE (- for standard input)");
+	o->resuming.file = argv[at];
+	o->launch.is_stdin_used = !strcmp(argv[at], "-");
+	if (o->launch.is_stdin_used && isatty(0))
+		return err_set(e, STATUS_OURS, "no image comes from a "
+			"terminal; name a file, or send one through a pipe");
+	if (o->launch.is_stdin_used && r->is_interactive)
+		return err_set(e, STATUS_OURS, "standard input is the image, "
+			"so it cannot be the program's too; leave -i out");
+	if (o->clones && !r->config.detach)
+		return err_set(e, STATUS_OURS, "--clones needs -d");
+	/* twice: what a clone would be refused for is refused now */
+	if (o->clones && grants_ports(r, &o->ports, o->clones - 1, e))
+		return -1;
+	return grants_ports(r, &o->ports, 0, e);
+}
+
+/* Who is named by nobody takes the name that it had, if it is free. */
+static int claim(struct resume *o, struct err *e)
+{
+	struct sandbox_config *c = &o->launch.request.config;
+
+	if (c->name)
+		return launch_claim(&o->launch, e);
+	c->name = o->resuming.name;
+	if (c->name && !launch_claim(&o->launch, e))
+		return 0;
+	c->name = NULL;
+	return launch_claim(&o->launch, e);
+}
+
+/* What the sandbox had and now lacks, so that nobody wonders. */
+static void hint(const struct resume *o)
+{
+	const struct request *r = &o->launch.request;
+
+	if (o->resuming.is_ported && !r->ports.count && !r->is_quiet)
+		message("its ports are not published; -p does that");
+}
+
+static int resume_one(struct resume *o)
+{
+	struct launch *l = &o->launch;
+	struct request *r = &l->request;
+	struct err e = { 0 };
+
+	if (!r->config.detach && !r->config.name)
+		r->is_removed = true;
+	if (r->is_tty && !r->config.detach)
+		r->is_interactive = !l->is_stdin_used;
+	if (claim(o, &e))
+		return message_error(&e);
+	if (resuming_join(&o->resuming, l, &e)) {
+		launch_undo(l);
+		return message_error(&e);
+	}
+	if (launch_start(l, &e))
+		return message_error(&e);
+	return launch_finish(l);
+}
+
+int cmd_resume(int argc, char **argv)
+{
+	struct resume o = { .launch.relay = -1 };
+	struct request *r = &o.launch.request;
+	struct err e = { 0 };
+	struct clones c = { .ports = &o.ports };
+
+	if (parse(&o, argc, argv, &e) ||
+	    resuming_prepare(&o.resuming, r, &e))
+		return message_error(&e);
+	hint(&o);
+	if (!o.clones)
+		return resume_one(&o);
+	c.count = o.clones;
+	c.name = r->config.name;
+	c.is_quiet = r->is_quiet;
+	return clones_start(&c, &o.resuming, r);
+}

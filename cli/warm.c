@@ -1,0 +1,217 @@
+/*
+ * warm.c - `bailey warm`: images unpacked into the cache ahead, so that a
+ * resume only maps what is there; and what is in the cache.
+ */
+#include "cli/resuming.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/cache.h"
+
+struct warm {
+	struct progress progress;
+	const char *passphrase_file;
+	bool is_list, is_removing, is_json, is_quiet;
+};
+
+static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
+{
+	struct warm *o = ctx;
+
+	switch (id) {
+	case OPT_LIST: o->is_list = true; return 0;
+	case OPT_REMOVE: o->is_removing = true; return 0;
+	case OPT_QUIET: o->is_quiet = true; return 0;
+	case OPT_PASSPHRASE_FILE: o->passphrase_file = arg; return 0;
+	case OPT_PROGRESS: return progress_parse(&o->progress, arg, e);
+	case OPT_FORMAT:
+		if (strcmp(arg, "json"))
+			return err_set(e, STATUS_OURS, "the format is json");
+		/* fall through */
+	default: o->is_json = true; return 0;
+	}
+}
+
+/* ---- what is there ----------------------------------------------------------------- */
+struct entry {
+	char id[33];
+	const char *name;
+	uint64_t bytes; /* that it takes in the cache */
+};
+
+static bool id_parse(const char *s, uint8_t id[16])
+{
+	if (strlen(s) != 32 || strspn(s, "0123456789abcdef") != 32)
+		return false;
+	for (int i = 0; i < 16; i++)
+		sscanf(s + 2 * i, "%2hhx", &id[i]);
+	return true;
+}
+
+/* False if the entry is not whole, or of another version. */
+static bool entry_read(const char *name, struct entry *out)
+{
+	struct image_unpacked u;
+	char *text = NULL;
+	uint8_t id[16];
+	struct stat st;
+	json_t *m;
+	size_t size;
+
+	if (!id_parse(name, id) || cache_find(id, &u, &text, &size) != 1)
+		return false;
+	*out = (struct entry){ .name = "?" };
+	strcpy(out->id, name);
+	if (!fstat(u.pages, &st))
+		out->bytes = (uint64_t)st.st_blocks * 512;
+	close(u.pages);
+	m = json_loadb(text, size, 0, NULL);
+	free(text);
+	out->name = printable(json_string_value(json_object_get(
+			json_object_get(m, "bailey"), "name")) ?: "?");
+	return true;
+}
+
+static void put_entry(const struct entry *x, const char *file)
+{
+	printf("%s  %9s  %s\n", x->id, bytes_text(x->bytes),
+	       file ? file : x->name);
+}
+
+static json_t *entry_json(const struct entry *x)
+{
+	return json_pack("{s:s,s:I,s:s}", "Id", x->id, "Bytes",
+			 (json_int_t)x->bytes, "Name", x->name);
+}
+
+static int list(const struct warm *o)
+{
+	int fd = cache_open("images");
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	json_t *all = json_array();
+	struct dirent *x;
+	struct entry entry;
+
+	while (d && (x = readdir(d))) {
+		if (!entry_read(x->d_name, &entry))
+			continue;
+		if (o->is_json)
+			json_array_append_new(all, entry_json(&entry));
+		else
+			put_entry(&entry, NULL);
+	}
+	if (d)
+		closedir(d);
+	if (o->is_json) {
+		json_dumpf(all, stdout, JSON_INDENT(1));
+		putchar('\n');
+	}
+	return 0;
+}
+
+/* ---- warming and cooling -------------------------------------------------------------- */
+static int warm(struct warm *o, const char *file, struct err *e)
+{
+	struct image *i = image_open_asking(file, o->passphrase_file, e);
+	struct image_unpacked u;
+	struct entry entry;
+	char id[33];
+	int failed;
+
+	if (!i)
+		return -1;
+	id_text(image_id(i), id);
+	failed = image_warm(i, &u, progress_show, &o->progress, e);
+	progress_end(&o->progress);
+	image_close(i);
+	if (failed)
+		return -1;
+	close(u.pages);
+	if (!o->is_quiet && entry_read(id, &entry))
+		put_entry(&entry, file);
+	return 0;
+}
+
+/* A file's id, or what is an id itself. */
+static int which(const struct warm *o, const char *what, uint8_t id[16],
+		 struct err *e)
+{
+	struct image *i;
+
+	if (access(what, F_OK) && id_parse(what, id))
+		return 0;
+	i = image_open_asking(what, o->passphrase_file, e);
+	if (!i)
+		return -1;
+	memcpy(id, image_id(i), 16);
+	image_close(i);
+	return 0;
+}
+
+/* The entry goes first: without it nobody believes the rest. */
+static int forget(const uint8_t id[16], struct err *e)
+{
+	static const char *const parts[] = { "entry", "pages",
+					     "manifest.json" };
+	int images = cache_open("images"), dir = -1;
+	char hex[33];
+
+	id_text(id, hex);
+	if (images >= 0)
+		dir = openat(images, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+			     O_CLOEXEC);
+	if (dir < 0)
+		return err_set(e, STATUS_OURS, "%s is not warm; `bailey warm "
+			       "--list` lists what is", hex);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		unlinkat(dir, parts[i], 0);
+	close(dir);
+	if (unlinkat(images, hex, AT_REMOVEDIR))
+		err_set(e, STATUS_OURS, "cannot remove %s from the cache: %s",
+			hex, strerror(errno));
+	else
+		dir = -1;
+	close(images);
+	return dir < 0 ? 0 : -1;
+}
+
+static int cool(struct warm *o, const char *what, struct err *e)
+{
+	uint8_t id[16];
+	char hex[33];
+
+	if (which(o, what, id, e))
+		return -1;
+	if (forget(id, e))
+		return -1;
+	if (!o->is_quiet)
+		printf("%s\n", id_text(id, hex));
+	return 0;
+}
+
+int cmd_warm(int argc, char **argv)
+{
+	struct warm o = { 0 };
+	struct err e = { 0 };
+	int at = options_parse(CMD_WARM, argc, argv, set, &o, &e), status = 0;
+
+	if (at < 0)
+		return message_error(&e);
+	if (o.is_list)
+		return at < argc ? fail("--list takes no arguments") : list(&o);
+	if (at == argc)
+		return fail("which image? usage: bailey warm [OPTIONS] "
+			    "FILE...");
+	for (int i = at; i < argc; i++)
+		if (o.is_removing ? cool(&o, argv[i], &e) :
+		    warm(&o, argv[i], &e))
+			status = message_error(&e);
+	return status;
+}
