@@ -12,14 +12,16 @@
 #include "cli/progress.h"
 #include "cli/saving.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define READY "bailey-is-here"
 
 struct move {
 	struct saving saving;
@@ -29,7 +31,8 @@ struct move {
 	struct strings ports, volumes;
 	bool is_quiet;
 	pid_t child;       /* ssh */
-	int image, answer; /* its input, its output */
+	int image;         /* its input */
+	FILE *answers;     /* its output */
 };
 
 static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
@@ -137,24 +140,26 @@ static char *remote_command(struct move *m)
 		c = xasprintf("%s --rootfs %s", c, quoted(rootfs));
 	if (network)
 		c = xasprintf("%s --network %s", c, quoted(network));
-	return xasprintf("%s -", c);
+	return xasprintf("%s version >/dev/null && echo " READY " && %s -",
+			 m->remote, c);
 }
 
 /* ---- the connection --------------------------------------------------------------- */
-static _Noreturn void child_main(const struct move *m, int in, int out)
+static _Noreturn void child_main(struct move *m, int in, int out)
 {
 	/* it stays in our process group: it may have to ask for a password,
-	 * and ^C must end it too, so that the other side learns of it */
+	 * and ^C must end it too; so must our own end, so that the other side
+	 * learns of it */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(in, 0);
 	dup2(out, 1);
 	signal(SIGPIPE, SIG_DFL);
 	execl("/bin/sh", "sh", "-c", xasprintf("exec %s \"$@\"", m->ssh),
-	      "sh", m->host, remote_command((struct move *)(uintptr_t)m),
-	      (char *)NULL);
+	      "sh", m->host, remote_command(m), (char *)NULL);
 	_exit(127);
 }
 
-static int connect_there(struct move *m, struct err *e)
+static int start_ssh(struct move *m, struct err *e)
 {
 	int in[2], out[2];
 
@@ -166,31 +171,59 @@ static int connect_there(struct move *m, struct err *e)
 	close(in[0]);
 	close(out[1]);
 	m->image = in[1];
-	m->answer = out[0];
-	return m->child < 0 ? err_set(e, STATUS_OURS, "fork: %s",
-				      strerror(errno)) : 0;
+	m->answers = fdopen(out[0], "r");
+	return m->child < 0 || !m->answers ? err_set(e, STATUS_OURS,
+			"cannot start ssh: %s", strerror(errno)) : 0;
 }
 
-/* The new sandbox's id: 64 digits, and the end with status 0. */
-static bool has_arrived(struct move *m, int *status)
+/* The exit status of ssh, which is the other side's. */
+static int end_ssh(struct move *m)
 {
-	char id[66];
-	size_t n = 0;
-	ssize_t got;
+	int status = 0;
 
-	while (n < sizeof(id) && (got = read(m->answer, id + n,
-					     sizeof(id) - n)) != 0) {
-		if (got < 0 && errno != EINTR)
-			break;
-		n += got > 0 ? (size_t)got : 0;
-	}
-	close(m->answer);
-	while (waitpid(m->child, status, 0) < 0 && errno == EINTR)
+	fclose(m->answers);
+	while (waitpid(m->child, &status, 0) < 0 && errno == EINTR)
 		;
-	for (size_t i = 0; i < n && i < 64; i++)
-		if (!isxdigit((unsigned char)id[i]))
-			return false;
-	return n == 65 && id[64] == '\n';
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+		128 + WTERMSIG(status);
+}
+
+/* Whether a line like this comes; a login may print others before. */
+static bool await_line(struct move *m, bool (*is_it)(const char *line))
+{
+	char *line = NULL;
+	size_t size = 0;
+	bool has_come = false;
+
+	while (!has_come && getline(&line, &size, m->answers) > 0) {
+		line[strcspn(line, "\r\n")] = 0;
+		has_come = is_it(line);
+	}
+	free(line);
+	return has_come;
+}
+
+static bool is_ready(const char *line)
+{
+	return !strcmp(line, READY);
+}
+
+static bool is_sandbox_id(const char *line)
+{
+	return strlen(line) == 64 && strspn(line, "0123456789abcdef") == 64;
+}
+
+/* Nothing stands still while somebody types a password. */
+static int connect_there(struct move *m, struct err *e)
+{
+	if (start_ssh(m, e))
+		return -1;
+	if (await_line(m, is_ready))
+		return 0;
+	close(m->image);
+	return err_set(e, STATUS_OURS, "no bailey can be reached at %s "
+		"(status %d); %s runs on here", m->host, end_ssh(m),
+		m->state.name);
 }
 
 /* ---- the whole ---------------------------------------------------------------------- */
@@ -222,23 +255,27 @@ static const char *stays(const struct move *m)
 
 static int move(struct move *m, struct err *e)
 {
-	int status = 0, failed;
+	bool has_arrived;
+	int failed, status;
 
 	if (connect_there(m, e))
 		return -1;
 	failed = send_image(m, e);
 	if (failed && e->status != STATUS_OURS) /* a signal: end ssh as well */
 		kill(m->child, SIGTERM);
-	if (has_arrived(m, &status) && !failed)
-		return saving_end(&m->saving, e);
+	has_arrived = await_line(m, is_sandbox_id);
+	if (has_arrived && !failed) {
+		failed = saving_end(&m->saving, e);
+		end_ssh(m);
+		return failed;
+	}
 	saving_let_go(&m->saving);
+	status = end_ssh(m);
 	if (failed && e->status != STATUS_OURS)
 		return -1;
-	return err_set(e, STATUS_OURS, "%s was not moved: the connection to %s "
-		"ended with status %d%s%.200s; %s", m->state.name, m->host,
-		WIFEXITED(status) ? WEXITSTATUS(status) : 128 +
-		WTERMSIG(status), failed ? ", " : "", failed ? e->text : "",
-		stays(m));
+	return err_set(e, STATUS_OURS, "%s was not moved: resume at %s ended "
+		"with status %d%s%.200s; %s", m->state.name, m->host, status,
+		failed ? ", " : "", failed ? e->text : "", stays(m));
 }
 
 int cmd_move(int argc, char **argv)

@@ -208,21 +208,29 @@ END
 chmod +x "$TMP/ssh"
 cat >"$TMP/there" <<'END'
 #!/bin/sh
-cat >"${0%/*}/moved.bly"
-printf '%064d\n' 7
+case $1 in resume) cat >"${0%/*}/moved.bly" && printf '%064d\n' 7;; esac
 END
 chmod +x "$TMP/there"
+cat >"$TMP/refuses" <<'END'
+#!/bin/sh
+case $1 in resume) cat >/dev/null; exit 3;; esac
+END
+chmod +x "$TMP/refuses"
 fake gone good
-ours "move: no bailey there" "it runs on here" move gone host \
-	--ssh "$TMP/ssh" --bailey false
-until_true sh -c "'$BAILEY' ps | grep ' gone\$' | grep -vq Paused"
-same "move failed: goes on" unpause "$(asked gone | grep -o 'unpause$')"
+ours "move: no host" "no bailey can be reached at host" move gone host \
+	--ssh false
+ours "move: no bailey there" "no bailey can be reached at host" move gone \
+	host --ssh "$TMP/ssh" --bailey false
+same "move: not touched" "" "$(asked gone)"
+ours "move: refused there" "it runs on here" move gone host --ssh "$TMP/ssh" \
+	--bailey "$TMP/refuses"
+same "move: refused, goes on" "save thaw-1 unpause" "$(asked gone)"
 check "move" "$BAILEY" move gone user@host --ssh "$TMP/ssh" \
 	--bailey "$TMP/there" -v /x:/data:ro -p 80:80
 same "move: ended here" "save thaw-1 kill-9" "$(asked gone)"
 same "move: asked there" "resume -d -q --progress none --name 'gone' \
 -v '/x:/data:ro' -p '80:80' --network 'none' -" \
-	"$(sed "s,^[^ ]* ,," "$TMP/command")"
+	"$(sed "s,.*there resume,resume," "$TMP/command")"
 check "move: image there" "$BAILEY" image verify "$TMP/moved.bly"
 
 # ---- ended by its save
