@@ -66,7 +66,8 @@ static int grant(struct branch *b, struct err *e)
 	json_array_foreach(list, i, t) {
 		kind = json_string_value(json_object_get(t, "Kind")) ?: "";
 		host = json_string_value(json_object_get(t, "Host")) ?: "";
-		if (!strcmp(kind, "rootfs") && rootfs_check(host, &r->rootfs, e))
+		if (!strcmp(kind, "rootfs") &&
+		    rootfs_check(host, &r->rootfs, e))
 			return -1;
 		if (!strcmp(kind, "volume") && volume_add(&r->user_mounts, host,
 				json_string_value(json_object_get(t, "Guest")),
@@ -80,14 +81,17 @@ static int grant(struct branch *b, struct err *e)
 static int start(struct branch *b, struct err *e)
 {
 	struct launch *l = &b->launch;
-
 	struct state other;
 
 	if (!state_find(l->request.config.name, &other, e) &&
 	    other.status == STATE_RUNNING)
 		return err_set(e, STATUS_OURS, "the name \"%s\" is in use; "
 			       "take another", other.name);
-	if (save(b, e) || resuming_prepare(&b->resuming, &l->request, e) ||
+	if (save(b, e))
+		return -1;
+	if (b->saving.signal)
+		return err_set(e, 128 + b->saving.signal, "interrupted");
+	if (resuming_prepare(&b->resuming, &l->request, e) ||
 	    launch_claim(l, e))
 		return -1;
 	if (resuming_join(&b->resuming, l, e)) {
@@ -115,7 +119,7 @@ int cmd_branch(int argc, char **argv)
 	if (state_find(argv[at], &b.source, &e) || grant(&b, &e) ||
 	    start(&b, &e))
 		return message_error(&e);
-	if (!r->is_quiet)
+	if (!r->is_quiet && b.resuming.progress.mode != PROGRESS_JSON)
 		fprintf(stderr, "%s is a copy of %s, which paused for %.1f "
 			"ms\n", r->config.name, b.source.name,
 			(double)b.saving.pause_ns / 1e6);

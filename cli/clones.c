@@ -117,7 +117,8 @@ static unsigned start_all(const struct clones *c, const struct resuming *s,
 		if (clone_fork(c, s, r, all, n++))
 			break;
 		running++;
-		while (running && (running >= width || n == 1) && wait(NULL) > 0)
+		while (running && (running >= width || n == 1) &&
+		       wait(NULL) > 0)
 			running--;
 	}
 	while (wait(NULL) > 0 || errno == EINTR)

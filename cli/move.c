@@ -257,10 +257,14 @@ static int move(struct move *m, struct err *e)
 {
 	bool has_arrived;
 	int failed, status;
+	const char *why;
 
 	if (connect_there(m, e))
 		return -1;
 	failed = send_image(m, e);
+	if (!failed && m->saving.signal)
+		failed = err_set(e, 128 + m->saving.signal, "interrupted; %s "
+				 "was not moved", m->state.name);
 	if (failed && e->status != STATUS_OURS) /* a signal: end ssh as well */
 		kill(m->child, SIGTERM);
 	has_arrived = await_line(m, is_sandbox_id);
@@ -271,11 +275,12 @@ static int move(struct move *m, struct err *e)
 	}
 	saving_let_go(&m->saving);
 	status = end_ssh(m);
+	why = failed ? xasprintf(", %.200s", e->text) : "";
 	if (failed && e->status != STATUS_OURS)
 		return -1;
 	return err_set(e, STATUS_OURS, "%s was not moved: resume at %s ended "
-		"with status %d%s%.200s; %s", m->state.name, m->host, status,
-		failed ? ", " : "", failed ? e->text : "", stays(m));
+		"with status %d%s; %s", m->state.name, m->host, status, why,
+		stays(m));
 }
 
 int cmd_move(int argc, char **argv)
@@ -298,7 +303,7 @@ int cmd_move(int argc, char **argv)
 		return fail("%s is not running", m.state.name);
 	if (move(&m, &e))
 		return message_error(&e);
-	if (!m.is_quiet)
+	if (!m.is_quiet && m.progress.mode != PROGRESS_JSON)
 		fprintf(stderr, "moved %s to %s: %s sent (%s of memory)\n",
 			m.state.name, m.host,
 			bytes_text(m.saving.totals.file_bytes),

@@ -60,6 +60,9 @@ static int parse(struct resume *o, int argc, char **argv, struct err *e)
 			"so it cannot be the program's too; leave -i out");
 	if (o->clones && !r->config.detach)
 		return err_set(e, STATUS_OURS, "--clones needs -d");
+	if (o->clones && r->cidfile)
+		return err_set(e, STATUS_OURS, "--cidfile is for one sandbox; "
+			"--clones prints all ids");
 	/* twice: what a clone would be refused for is refused now */
 	if (o->clones && grants_ports(r, &o->ports, o->clones - 1, e))
 		return -1;

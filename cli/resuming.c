@@ -163,17 +163,16 @@ static int prepare_cold(struct resuming *s, struct request *r, struct err *e)
 	struct image *i = image_open_asking(s->file, s->passphrase_file, e);
 	const char *text;
 	size_t size;
+	int result;
 
 	if (!i)
 		return -1;
 	text = image_manifest(i, &size);
 	id_text(image_id(i), s->id);
-	if (load_manifest(s, text, size, e) || complete(s, r, e) ||
-	    check_and_unpack(s, i, r, e)) {
-		image_close(i);
-		return -1;
-	}
-	return 0; /* the image stays open: its unpacking may go on */
+	result = load_manifest(s, text, size, e) || complete(s, r, e) ||
+		check_and_unpack(s, i, r, e) ? -1 : 0;
+	image_close(i); /* what is still to be unpacked is not our work */
+	return result;
 }
 
 int resuming_prepare(struct resuming *s, struct request *r, struct err *e)

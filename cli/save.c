@@ -86,7 +86,13 @@ static void report(const struct save *o)
 {
 	const struct saving *s = &o->saving;
 
-	if (!o->is_quiet)
+	if (o->progress.mode == PROGRESS_JSON)
+		fprintf(stderr, "{\"phase\": \"saved\", \"file_bytes\": %llu, "
+			"\"memory_bytes\": %llu, \"pause_ns\": %llu}\n",
+			(unsigned long long)s->totals.file_bytes,
+			(unsigned long long)s->totals.memory_pages * 4096,
+			(unsigned long long)s->pause_ns);
+	else if (!o->is_quiet)
 		fprintf(stderr, "saved %s: %s (%s of memory), pause %.1f ms\n",
 			s->state->name, bytes_text(s->totals.file_bytes),
 			bytes_text(s->totals.memory_pages * 4096),
@@ -114,6 +120,10 @@ int cmd_save(int argc, char **argv)
 	if (failed)
 		return message_error(&e);
 	report(&o);
+	if (o.saving.signal) { /* who is in doubt keeps the sandbox */
+		saving_let_go(&o.saving);
+		return 128 + o.saving.signal;
+	}
 	if (o.is_stopped && saving_end(&o.saving, &e))
 		return message_error(&e);
 	saving_leave(&o.saving);

@@ -252,6 +252,7 @@ int saving_run(struct saving *s, struct err *e)
 		guardian_end(s, !s->is_thawed);
 	}
 	watch_signals(false);
+	s->signal = stopped_by;
 	return result;
 }
 

@@ -21,6 +21,7 @@ struct saving {
 	/* results */
 	struct image_totals totals;
 	uint64_t pause_ns;      /* that the program felt */
+	int signal;             /* that came too late to stop it, or 0 */
 	/* own */
 	int control, stream;
 	bool was_paused, is_thawed;

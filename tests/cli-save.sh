@@ -93,10 +93,10 @@ same "frozen and let go" "save thaw-0" "$(asked web)"
 "$BAILEY" save web -o - >"$TMP/b.bly" 2>/dev/null
 check "to a pipe" "$BAILEY" image verify "$TMP/b.bly"
 same "quiet" "" "$("$BAILEY" save -q web -o "$TMP/b.bly" 2>&1)"
-"$BAILEY" save web -o "$TMP/b.bly" -q --progress json 2>"$TMP/progress"
+"$BAILEY" save web -o "$TMP/b.bly" --progress json 2>"$TMP/progress"
 check "progress is JSON" python3 -c 'import json, sys
 lines = [json.loads(x) for x in open(sys.argv[1])]
-sys.exit(not (lines and lines[-1]["done"]))' "$TMP/progress"
+sys.exit(not (lines[-2]["done"] and lines[-1]["pause_ns"]))' "$TMP/progress"
 asked web >/dev/null
 check "pause" "$BAILEY" pause web
 check "paused" sh -c "'$BAILEY' ps | grep -q '(Paused).* web\$'"
