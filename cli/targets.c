@@ -3,6 +3,7 @@
  */
 #include "cli/targets.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -98,6 +99,56 @@ int target_signal(const struct state *s, int sig, struct err *e)
 	return 0;
 }
 
+/* ---- waiting ------------------------------------------------------------------- */
+static bool is_bound(const char *ip, int port, bool is_udp)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = { .v4.sin_family = AF_INET };
+	socklen_t size = sizeof(a.v4);
+	int one = 1, fd;
+	bool is_taken;
+
+	if (inet_pton(AF_INET, ip, &a.v4.sin_addr) == 1) {
+		a.v4.sin_port = htons((uint16_t)port);
+	} else if (inet_pton(AF_INET6, ip, &a.v6.sin6_addr) == 1) {
+		a.v6.sin6_family = AF_INET6;
+		a.v6.sin6_port = htons((uint16_t)port);
+		size = sizeof(a.v6);
+	}
+	fd = socket(a.any.sa_family, (is_udp ? SOCK_DGRAM : SOCK_STREAM) |
+		    SOCK_CLOEXEC, 0);
+	if (!is_udp) /* old connections do not count */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	is_taken = bind(fd, &a.any, size) && errno == EADDRINUSE;
+	close(fd);
+	return is_taken;
+}
+
+/* The host takes a moment to end a sandbox's processes, which hold its ports;
+ * the next one may want the same. */
+static void await_ports(const struct state *s)
+{
+	const json_t *p;
+	int tries = 500;
+	size_t i;
+
+	json_array_foreach(json_object_get(s->json, "Ports"), i, p) {
+		const char *proto = json_string_value(json_object_get(p,
+								"protocol"));
+		const char *ip = json_string_value(json_object_get(p,
+								"host_ip"));
+		int port = (int)json_integer_value(json_object_get(p,
+								"host_port"));
+
+		while (ip && proto && tries-- > 0 &&
+		       is_bound(ip, port, !strcmp(proto, "udp")))
+			usleep(1000);
+	}
+}
+
 bool target_wait(struct state *s, int milliseconds)
 {
 	struct control_msg m = { .op = CTL_WAIT };
@@ -113,5 +164,7 @@ bool target_wait(struct state *s, int milliseconds)
 	if (fd >= 0)
 		close(fd);
 	state_refresh(s);
+	if (s->status == STATE_EXITED)
+		await_ports(s);
 	return s->status == STATE_EXITED;
 }

@@ -116,6 +116,10 @@ if command -v python3 >/dev/null && command -v curl >/dev/null; then
 	until_true get "$port"
 	ok "save a server" save web -o "$TMP/web.bly" --stop
 	b rm web >/dev/null
+	ok "the port is free again" resume -d --name web \
+		-p "127.0.0.1:$port:8000" "$TMP/web.bly"
+	check "and answers" get "$port"
+	b rm -f web >/dev/null
 	same "warm" "$TMP/web.bly" "$(b warm "$TMP/web.bly" |
 		awk '{ print $NF }')"
 	id=$(b warm --list | awk '{ print $1 }')

@@ -39,6 +39,7 @@ done
 part "the command" bash tests/cli.sh
 part "saving, the command's side" bash tests/cli-save.sh
 part "the life of sandboxes" bash tests/lifecycle.sh
+part "saving and resuming, by every verb" bash tests/cli-resume.sh
 part "small programs, natively and inside" bash tests/progs.sh
 for t in tests/hostile/*.sh tests/real/*.sh; do
 	[ -e "$t" ] && part "$t" bash "$t"
