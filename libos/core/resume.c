@@ -28,9 +28,11 @@
 void task_switch_stack(void *top, void (*fn)(void *), void *arg);
 
 /* ---- the new surroundings ------------------------------------------------------- */
+static u64 elapsed; /* of the wall clock, since the save */
+
 static void clocks_go_on(const struct boot_info *b)
 {
-	u64 monotonic, boot, realtime, elapsed;
+	u64 monotonic, boot, realtime;
 	s64 monotonic_shift, boot_shift;
 
 	host_clock_init(b->vdso);
@@ -92,17 +94,22 @@ static void streams_go_on(const struct boot_info *b)
 		old->init.handles[i] = b->init.handles[i];
 }
 
-/* Those that a command started were told of to a monitor that is gone. */
-static void forget_spawns(void)
+/* Those that a command started were told of to a monitor that is gone; and
+ * new host processes have used no time yet. */
+static void procs_go_on(void)
 {
 	struct proc *p;
 
-	list_for_each(p, &all_procs, in_all)
+	list_for_each(p, &all_procs, in_all) {
 		p->spawn_token = 0;
+		if (p->state == PROC_ALIVE)
+			p->cpu_before_ns = p->cpu_saved_ns;
+	}
 }
 
 static void forget_host_thread(struct task *t, void *arg)
 {
+	t->wall_shift_ns += elapsed;
 	t->park_group = t->host.process;
 	t->host.process = t->host.thread = 0;
 	t->host_alive = 0;
@@ -123,7 +130,8 @@ static void surroundings_go_on(const struct boot_info *b)
 	streams_go_on(b);
 	net_resumed();
 	epoll_resumed();
-	forget_spawns();
+	ktimers_jumped(elapsed);
+	procs_go_on();
 }
 
 /* ---- the image's tables ------------------------------------------------------------ */

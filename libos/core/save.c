@@ -16,6 +16,7 @@
 #include <libos/lock.h>
 #include <libos/mm.h>
 #include <libos/park.h>
+#include <libos/proc.h>
 #include <libos/task.h>
 
 #define GROUPS_MAX 4096u
@@ -133,6 +134,18 @@ static void write_all_groups(void)
 	stream_close();
 }
 
+/* A resume begins with host processes that have used no time. */
+static void note_cpu_times(void)
+{
+	struct proc *p;
+
+	mutex_lock(&tasklist_lock);
+	list_for_each(p, &all_procs, in_all)
+		if (p->state == PROC_ALIVE)
+			p->cpu_saved_ns = proc_cpu_ns(p);
+	mutex_unlock(&tasklist_lock);
+}
+
 /* ---- what the monitor asks for ---------------------------------------------------- */
 static int freeze(const struct host_event *ev)
 {
@@ -148,6 +161,7 @@ static int freeze(const struct host_event *ev)
 	save_clocks.boot_ns = clock_boot_ns();
 	save_clocks.realtime_ns = clock_realtime_ns();
 	if (ev->handle_count) {
+		note_cpu_times();
 		heap_trim();
 		stream = ev->handles[0];
 	}

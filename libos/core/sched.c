@@ -39,6 +39,14 @@ static int sleep_on_word(struct task *t, u64 deadline_ns)
 	return err == -HOST_ETIMEDOUT && !t->wake_word ? -ETIMEDOUT : 0;
 }
 
+static u64 deadline_of_call(const struct task *t, u64 deadline_ns)
+{
+	if (LIKELY(!t->wall_shift_ns) || t->wall_call != t->entries ||
+	    deadline_ns == HOST_FOREVER)
+		return deadline_ns;
+	return deadline_ns - MIN(deadline_ns, t->wall_shift_ns);
+}
+
 int task_sleep(u64 deadline_ns)
 {
 	struct task *t = current();
@@ -47,7 +55,7 @@ int task_sleep(u64 deadline_ns)
 	if ((t->work & (WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_PARK)) &&
 	    signal_pending(t))
 		return -ERESTARTSYS;
-	err = sleep_on_word(t, deadline_ns);
+	err = sleep_on_word(t, deadline_of_call(t, deadline_ns));
 	if ((t->work & (WORK_SIGNAL | WORK_EXIT | WORK_STOP | WORK_PARK)) &&
 	    signal_pending(t))
 		return -ERESTARTSYS;

@@ -98,7 +98,7 @@ static struct file *mq_file(u64 fd, u32 mode)
 /* The absolute CLOCK_REALTIME timeout of the timed calls. */
 static int mq_deadline(u64 user, u64 *deadline_ns)
 {
-	u64 at, now;
+	u64 at;
 	int err;
 
 	*deadline_ns = HOST_FOREVER;
@@ -107,8 +107,7 @@ static int mq_deadline(u64 user, u64 *deadline_ns)
 	err = get_timespec(user, &at);
 	if (err)
 		return err;
-	now = clock_realtime_ns();
-	*deadline_ns = at > now ? deadline_after(at - now) : 1;
+	*deadline_ns = MAX(deadline_from_realtime(at), 1ull);
 	return 0;
 }
 

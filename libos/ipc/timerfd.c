@@ -28,6 +28,7 @@ struct timerfd {
 	bool is_expired;    /* fired, and not armed again yet */
 	struct waitq wait;
 	struct ktimer timer;
+	bool follows_wall;    /* its clock goes on while the sandbox is saved */
 };
 
 static void timerfd_fire(struct ktimer *k)
@@ -65,6 +66,19 @@ static void timerfd_forward(struct timerfd *t)
 static u64 timerfd_ticks(const struct timerfd *t)
 {
 	return __atomic_load_n(&t->ticks, __ATOMIC_SEQ_CST);
+}
+
+/* A resume: what was set for a moment of a clock that went on comes nearer. */
+static void timerfd_jumped(struct ktimer *k, u64 ns)
+{
+	struct timerfd *t = container_of(k, struct timerfd, timer);
+
+	mutex_lock(&t->lock);
+	if (t->follows_wall && t->expiry_ns && !t->is_expired) {
+		t->expiry_ns -= MIN(ns, t->expiry_ns - 1);
+		ktimer_set(&t->timer, t->expiry_ns);
+	}
+	mutex_unlock(&t->lock);
 }
 
 static ssize_t timerfd_read(struct file *f, struct uio *u, u64 *pos)
@@ -137,6 +151,7 @@ long sys_timerfd_create(struct task *task, const struct sysargs *a)
 	t->clock = clock;
 	waitq_init(&t->wait);
 	ktimer_init(&t->timer, timerfd_fire);
+	t->timer.jumped = timerfd_jumped;
 	fd = anon_install(&timerfd_ops, O_RDWR | flags, t, NULL);
 	if (fd < 0)
 		kfree(t);
@@ -155,6 +170,11 @@ static u64 timerfd_now(const struct timerfd *t)
 	default:
 		return clock_monotonic_ns();
 	}
+}
+
+static bool is_boot_clock(const struct timerfd *t)
+{
+	return t->clock == CLOCK_BOOTTIME || t->clock == CLOCK_BOOTTIME_ALARM;
 }
 
 /* The first expiry as a deadline of CLOCK_MONOTONIC, never 0. */
@@ -209,6 +229,8 @@ static void timerfd_arm(struct timerfd *t, u64 value, u64 interval, bool abs)
 	t->ticks = 0;
 	t->is_expired = false;
 	t->interval_ns = interval;
+	t->follows_wall = is_boot_clock(t) ||
+			  (abs && t->clock != CLOCK_MONOTONIC);
 	t->expiry_ns = value ? timerfd_deadline(t, value, abs) : 0;
 	if (t->expiry_ns)
 		ktimer_set(&t->timer, t->expiry_ns);

@@ -6,8 +6,9 @@
  * since the original one goes on changing.
  *
  * Written are pages that are not zero, of mappings that were ever writable.
- * Of a private mapping of a host tree's file only the pages that differ from
- * the file; such files are named (SAVE_FILE).  Shared mappings are files: in
+ * Of a private mapping of a file only the pages that differ from the file (a
+ * page that was never written to is the file's own, so it cannot differ);
+ * files of host trees are named (SAVE_FILE).  Shared mappings are files: in
  * the kernel heap or on the host.
  *
  * Nobody tells which pages were ever touched, so all are looked at.  Asking
@@ -156,21 +157,19 @@ static int write_anonymous(const struct save_space *s,
 }
 
 static int write_file_chunk(const struct save_space *s,
-			    const struct save_range *r, u64 at, u64 end,
-			    bool compare)
+			    const struct save_range *r, u64 at, u64 end)
 {
 	struct vma v = { .start = COMPARE_AT, .end = COMPARE_AT + (end - at),
 			 .prot = PROT_READ, .file = r->file };
 	u64 offset = r->offset + (at - r->start);
 
-	if (!compare || r->file->ops->map(r->file, &v, v.start, end - at,
-					  offset))
+	if (r->file->ops->map(r->file, &v, v.start, end - at, offset))
 		return write_pages(s, at, end, 0);
 	return write_pages(s, at, end, COMPARE_AT);
 }
 
 static int write_private_file(const struct save_space *s,
-			      const struct save_range *r, bool compare)
+			      const struct save_range *r)
 {
 	u64 at, end;
 	int err = 0;
@@ -179,7 +178,7 @@ static int write_private_file(const struct save_space *s,
 			 HOST_PROT_READ);
 	for (at = r->start; at < r->end && !err; at = end) {
 		end = MIN(r->end, (at & ~(CHUNK - 1)) + CHUNK);
-		err = write_file_chunk(s, r, at, end, compare);
+		err = write_file_chunk(s, r, at, end);
 	}
 	return err;
 }
@@ -200,8 +199,6 @@ static int name_file(const struct save_range *r)
 
 static int write_range(const struct save_space *s, const struct save_range *r)
 {
-	const char *path;
-	u32 tree;
 	int err;
 
 	if (!r->file)
@@ -211,8 +208,7 @@ static int write_range(const struct save_space *s, const struct save_range *r)
 	    !((r->prot & PROT_WRITE) ||
 	      (r->flags & (VMA_WAS_WRITABLE | VMA_IMAGE))))
 		return err;
-	return write_private_file(s, r, memfs_lower_name(r->file->inode,
-							 &tree, &path));
+	return write_private_file(s, r);
 }
 
 int mm_save_write(const struct save_space *s)

@@ -22,6 +22,7 @@ u64 task_cpu_ns(struct task *t)
 	/* The host tells a thread's time only to its own process. */
 	if (host_clock_read(HOST_CLOCK_PROCESS, t->host.process, &ns))
 		return 0;
+	ns += t->proc->cpu_before_ns;
 	return ns / MAX(t->proc->thread_count, 1u);
 }
 
@@ -41,7 +42,7 @@ u64 proc_cpu_ns(struct proc *p)
 	if (t->is_vfork_child) /* its time is counted with its parent's */
 		return p->user_ns;
 	host_clock_read(HOST_CLOCK_PROCESS, t->host.process, &ns);
-	return ns;
+	return ns + p->cpu_before_ns;
 }
 
 static void put_timeval(s64 tv[2], u64 ns)

@@ -22,12 +22,21 @@ u64 clock_monotonic_ns(void) { return host_now(HOST_CLOCK_MONOTONIC); }
 u64 clock_realtime_ns(void) { return host_now(HOST_CLOCK_REALTIME); }
 u64 clock_boot_ns(void) { return host_now(HOST_CLOCK_BOOT); }
 
+void deadline_follows_wall(void)
+{
+	struct task *t = current();
+
+	t->wall_call = t->entries;
+	t->wall_shift_ns = 0;
+}
+
 u64 deadline_from_realtime(u64 realtime_ns)
 {
 	u64 now = clock_realtime_ns();
 
 	if (realtime_ns == HOST_FOREVER)
 		return HOST_FOREVER;
+	deadline_follows_wall();
 	return realtime_ns <= now ? 0 : deadline_after(realtime_ns - now);
 }
 

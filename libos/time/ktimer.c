@@ -165,3 +165,43 @@ void ktimer_run(void)
 	}
 	mutex_unlock(&timer_lock);
 }
+
+/* ---- after a resume -------------------------------------------------------- */
+/* The heap's nodes, each before its children. */
+static struct ktimer *walk_next(struct ktimer *t)
+{
+	if (t->child)
+		return t->child;
+	while (t && !t->next) {
+		while (t->prev && t->prev->child != t)
+			t = t->prev;
+		t = t->prev; /* the parent */
+	}
+	return t ? t->next : NULL;
+}
+
+/* The armed timer that comes after one in the order of addresses: they are
+ * set anew one by one, each of which changes the queue. */
+static struct ktimer *next_jumper(const struct ktimer *after)
+{
+	struct ktimer *t, *best = NULL;
+
+	for (t = timer_root; t; t = walk_next(t))
+		if (t->jumped && t > after && (!best || t < best))
+			best = t;
+	return best;
+}
+
+void ktimers_jumped(u64 ns)
+{
+	struct ktimer *t = NULL;
+
+	for (;;) {
+		mutex_lock(&timer_lock);
+		t = next_jumper(t);
+		mutex_unlock(&timer_lock);
+		if (!t)
+			return;
+		t->jumped(t, ns);
+	}
+}

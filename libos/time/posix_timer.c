@@ -29,6 +29,7 @@ struct posix_timer {
 	u64 at_ns;             /* on its own clock; 0 off */
 	u64 interval_ns;
 	int overrun;           /* of the last delivered signal */
+	bool is_relative;      /* set as a time from now on */
 };
 
 struct guest_sigevent { u64 value; s32 signo, notify, tid; s32 pad[11]; };
@@ -132,6 +133,18 @@ static void expired(struct ktimer *k)
 		forward(pt, now);
 		arm(pt);
 	}
+	mutex_unlock(&pt->lock);
+}
+
+/* A resume: a time from now on is not changed by a wall clock that is set. */
+static void jumped(struct ktimer *k, u64 ns)
+{
+	struct posix_timer *pt = container_of(k, struct posix_timer, ktimer);
+
+	mutex_lock(&pt->lock);
+	if (pt->at_ns && pt->is_relative && pt->clock == CLOCK_REALTIME)
+		pt->at_ns += ns;
+	arm(pt);
 	mutex_unlock(&pt->lock);
 }
 
@@ -272,6 +285,7 @@ static struct posix_timer *timer_new(struct timers *ts, s32 clock,
 	pt->notify = (u32)ev->notify;
 	pt->tid = ev->tid;
 	ktimer_init(&pt->ktimer, expired);
+	pt->ktimer.jumped = jumped;
 	bind_cpu_clock(pt);
 	mutex_lock(&ts->lock);
 	pt->id = ts->next_id++;
@@ -360,6 +374,7 @@ static void timer_write(struct posix_timer *pt, u64 value, u64 interval,
 {
 	mutex_lock(&pt->lock);
 	pt->interval_ns = value ? interval : 0;
+	pt->is_relative = !absolute;
 	pt->at_ns = !value ? 0 : absolute ? value : timer_now(pt) + value;
 	pt->overrun = 0;
 	arm(pt);

@@ -100,6 +100,8 @@ long sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 		return cpu_sleep(id, ns, absolute);
 	if (!absolute)
 		return relative_sleep(t, deadline_after(ns), a->a[3]);
+	if (id != CLOCK_MONOTONIC)
+		deadline_follows_wall();
 	err = sleep_until(ns > now ? deadline_after(ns - now) : 0);
 	return err ? -ERESTARTNOHAND : 0;
 }

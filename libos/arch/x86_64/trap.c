@@ -211,6 +211,12 @@ static void interrupt_kernel(struct task *t)
 {
 }
 
+/* In the host's clock code or in the guest's vDSO. */
+static bool on_way_to_clock(u64 pc, const struct task *t)
+{
+	return in_clock_code(pc) || pc - t->proc->mm->vdso < PAGE_SIZE;
+}
+
 /* About to wait in the host: make it return at once. */
 static bool in_wait_window(u64 pc)
 {
@@ -233,9 +239,9 @@ kernel_half interrupt_upcall(int sig, siginfo_t *info,
 			uc->rip = (u64)raw_interrupted;
 		return NULL;
 	}
-	/* Clock code is the host's, and another host has another one: a
-	 * thread does not stand still in it.  It is asked again. */
-	if (in_clock_code(uc->rip) && (t->work & WORK_PARK))
+	/* A thread does not stand still on its way to the clock and back:
+	 * another host has other code and another time.  It is asked again. */
+	if ((t->work & WORK_PARK) && on_way_to_clock(uc->rip, t))
 		return NULL;
 	save_regs(t, uc, old_gs);
 	return interrupt_kernel;

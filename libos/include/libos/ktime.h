@@ -20,6 +20,9 @@ struct ktimer { /* timer_lock guards it; a node of a pairing heap */
 	struct ktimer *child, *next, *prev;
 	u64 deadline_ns;
 	void (*fn)(struct ktimer *t);
+	/* The wall clock has jumped ahead by ns (resume): set it anew.  NULL:
+	 * nothing to do. */
+	void (*jumped)(struct ktimer *t, u64 ns);
 	bool armed;
 };
 /* Arm or re-arm; cancel waits until a running callback has returned. */
@@ -29,6 +32,8 @@ void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *));
 /* The service thread: next deadline, and run what is due (core/service.c). */
 u64 ktimer_next(void);
 void ktimer_run(void);
+/* All armed timers that want to know: the wall clock has jumped by ns. */
+void ktimers_jumped(u64 ns);
 /* Wake the service thread (a nearer timer, more handles to watch). */
 void service_kick(void);
 /* The service thread polls this handle and calls fn when it is ready;
@@ -41,8 +46,12 @@ int get_timespec(u64 uptr, u64 *ns);
 int put_timespec(u64 uptr, u64 ns);
 /* A relative timeout in guest memory (NULL: for ever) to a deadline. */
 int get_timeout(u64 uptr, u64 *deadline_ns);
-/* A clock's deadline as one of CLOCK_MONOTONIC's. */
+/* A clock's deadline as one of CLOCK_MONOTONIC's, for the calling thread's
+ * call. */
 u64 deadline_from_realtime(u64 realtime_ns);
+/* The deadlines of the calling thread's call are of a clock that goes on
+ * while the sandbox lies saved. */
+void deadline_follows_wall(void);
 static inline u64 deadline_after(u64 ns)
 {
 	u64 now = clock_monotonic_ns();

@@ -126,6 +126,10 @@ struct task {
 	u32 io_priority;         /* ioprio_set; 0 none */
 	u32 yield_count;
 
+	/* A resume makes the wall clock jump: in the call whose number in
+	 * `entries` is wall_call, deadlines come nearer by wall_shift_ns. */
+	u64 wall_call, wall_shift_ns;
+
 	/* --- standing still (park.c) --- */
 	u64 park_sp;             /* where its kernel stack goes on; 0: runs */
 	u32 park_state;          /* enum task_park_state, atomic */
@@ -187,6 +191,8 @@ struct proc {
 	bool dumpable;
 	u64 start_time_ns;
 	u64 user_ns, system_ns, child_user_ns, child_system_ns;
+	u64 cpu_before_ns; /* used before a resume, which the host forgot */
+	u64 cpu_saved_ns;  /* used at the last save */
 	s32 oom_score_adj;
 	bool is_adopted;  /* orphan of pid 1: goes unwaited; tasklist_lock */
 	u32 stop_left;    /* threads still to stop; sighand->lock */
