@@ -183,7 +183,9 @@ static int space_read(const struct image_tables *t, u64 number,
 	struct pages_run *runs;
 	u32 i;
 
-	*s = (struct image_space){ .pages = t->h };
+	*s = (struct image_space){ .pages = t->h,
+				   .first_data = t->header.first_data,
+				   .ready = t->header.ready };
 	for (i = 0; i < t->header.space_count; i++)
 		if (t->spaces[i].id == number)
 			break;

@@ -7,6 +7,7 @@
  * that go on from this image.
  */
 #include <libos/exec.h>
+#include <libos/ktime.h>
 #include <libos/save.h>
 
 #include "mm_impl.h"
@@ -51,8 +52,36 @@ static int copy_piece(u64 at, u64 size, int prot, host_handle h, u64 offset)
 	return err ? err : host_mem_protect((void *)at, size, prot);
 }
 
+#define LOOK_AGAIN_NS 500000u
+#define STALLED_NS (30 * NSEC_PER_SEC)
+
+/* Wait until the file has all its pages below end: it may still be written,
+ * by the command that unpacks the image. */
+static int await_pages(struct image_space *s, u64 end)
+{
+	static u32 never;
+	u64 since = clock_monotonic_ns(), ready;
+	struct host_iovec iov = { &ready, sizeof(ready) };
+
+	while (s->first_data + s->ready < end) {
+		if (host_stream_read(s->pages, &iov, 1,
+				     offsetof(struct pages_header, ready)) !=
+		    sizeof(ready))
+			return -EIO;
+		if (ready != s->ready)
+			since = clock_monotonic_ns();
+		else if (clock_monotonic_ns() - since > STALLED_NS)
+			return -EIO;
+		else
+			host_sync_wait(&never, 0,
+				       deadline_after(LOOK_AGAIN_NS));
+		s->ready = ready;
+	}
+	return 0;
+}
+
 /* The part of run r that lies in v. */
-static int map_piece(struct vma *v, const struct image_space *s,
+static int map_piece(struct vma *v, struct image_space *s,
 		     const struct pages_run *r, bool copy)
 {
 	u64 from = MAX(v->start, r->address);
@@ -61,6 +90,8 @@ static int map_piece(struct vma *v, const struct image_space *s,
 
 	if (from >= end)
 		return 0;
+	if (await_pages(s, r->page + r->count))
+		return -EIO;
 	if (copy)
 		return copy_piece(from, end - from, host_prot(v->prot),
 				  s->pages, offset);
@@ -86,7 +117,7 @@ static u64 run_after(const struct image_space *s, u64 addr)
 	return lo;
 }
 
-static int map_saved(struct vma *v, const struct image_space *s)
+static int map_saved(struct vma *v, struct image_space *s)
 {
 	u64 first = run_after(s, v->start), last = run_after(s, v->end), i;
 	bool copy = last - first > PIECES_MAX;
@@ -100,7 +131,7 @@ static int map_saved(struct vma *v, const struct image_space *s)
 	return err;
 }
 
-int mm_resume(struct mm *m, const struct image_space *s)
+int mm_resume(struct mm *m, struct image_space *s)
 {
 	struct vma *v;
 	int err = 0;

@@ -53,9 +53,10 @@ struct image_space {
 	host_handle pages;
 	const struct pages_run *runs; /* sorted by address */
 	u64 run_count;
+	u64 first_data, ready; /* as last read of pages_header */
 };
 /* In a picoprocess without guest memory: everything that m lists. */
-int mm_resume(struct mm *m, const struct image_space *s);
+int mm_resume(struct mm *m, struct image_space *s);
 /* Each part of the library OS that knows host handles: they are gone. Called
  * in the order of resume.c, on the service thread, before any other runs. */
 void hostwait_resumed(void);
