@@ -120,6 +120,7 @@ static void surroundings_go_on(const struct boot_info *b)
 {
 	take_over_boot(b);
 	random_reseed();
+	generation_resumed();
 	park_forget();
 	save_forget();
 	hostwait_resumed();

@@ -148,4 +148,7 @@ long locks_fcntl(struct file *f, int cmd, u64 arg);
 /* ---- xattr.c ---------------------------------------------------------------- */
 void xattr_free_all(struct inode *i);
 
+/* generation.c */
+extern const struct file_ops generation_ops;
+
 #endif

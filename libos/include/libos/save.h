@@ -66,6 +66,7 @@ void hostfs_resumed(void);
 void memfs_lower_resumed(void);
 void net_resumed(void);
 void epoll_resumed(void);
+void generation_resumed(void);
 void vdso_resumed(s64 monotonic_shift, s64 boot_shift);
 void vdso_remap(u64 at);
 
