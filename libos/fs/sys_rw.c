@@ -43,9 +43,7 @@ static inline long rw_one(struct file *f, u64 buf, u64 size, u64 *pos,
 	struct host_iovec iov;
 	struct uio u;
 
-	if (UNLIKELY((s64)size < 0))
-		return -EINVAL;
-	if (UNLIKELY(!access_ok(buf, size)))
+	if (UNLIKELY(!access_ok(buf, size))) /* nor of a negative size */
 		return -EFAULT;
 	uio_single(&u, &iov, (void *)(uintptr_t)buf, size, false);
 	if (!pos && is_plain_stream(f, write))
