@@ -155,7 +155,8 @@ static long select_wait(struct select *s, u64 deadline_ns)
 
 static u32 select_limit(s32 n)
 {
-	u32 capacity = files_capacity(current()->proc->files);
+	u32 capacity = MAX(files_capacity(current()->proc->files),
+			   64u); /* Linux's smallest table */
 
 	return MIN((u32)n, capacity);
 }
