@@ -42,15 +42,16 @@ static bool same_family(u8 a, u8 b)
 
 static struct lock *find_conflict(struct inode *i, const struct lock *want)
 {
-	struct lock *l;
+	struct lock *l, *lowest = NULL; /* which F_GETLK tells */
 
 	list_for_each(l, &i->locks, node) {
 		if (l->owner != want->owner && same_family(l->kind, want->kind) &&
 		    (l->is_write || want->is_write) &&
-		    l->start <= want->end && want->start <= l->end)
-			return l;
+		    l->start <= want->end && want->start <= l->end &&
+		    (!lowest || l->start < lowest->start))
+			lowest = l;
 	}
-	return NULL;
+	return lowest;
 }
 
 /* Cut [start, end] out of owner's locks; spare makes a middle cut possible.
