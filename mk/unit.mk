@@ -36,7 +36,7 @@ $(U)/weak_syscalls.o: $(B)/gen/weak_syscalls.c
 $(U)/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_FLAGS) -c -o $@ $<
-$(U)/fake_heap.o: UNIT_FLAGS += -DUNIT_HEAP
+$(U)/fake_heap.o $(U)/libos_heap.o: UNIT_FLAGS += -DUNIT_HEAP
 # The fake host is an ordinary program's file.
 $(U)/fake_host.o $(U)/fake_host_tree.o: $(U)/%.o: tests/unit/%.c
 	@mkdir -p $(@D)

@@ -28,6 +28,8 @@ void fake_tree_start(void)
 		die("no folder for tree 0", errno);
 	tree_fd = open(tree_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	umask(0);
+	if (chmod(tree_path, 0755))
+		die("chmod", errno);
 }
 
 void fake_tree_end(void)

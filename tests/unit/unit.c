@@ -251,15 +251,22 @@ static void boot(void)
 	t->regs.rip = AFTER;
 }
 
-/* Nobody else is there: run the next timer, if it comes first. */
+/* Nobody else is there: run the next timer, if it comes first, as the service
+ * thread would. */
 static int idle(uint64_t deadline_ns)
 {
+	static struct task *service;
+	struct task *t = current();
 	u64 next = ktimer_next();
 
 	if (next == HOST_FOREVER || next > deadline_ns)
 		return 0;
+	if (!service)
+		service = task_alloc(kernel_proc);
 	fake_clock_set(next);
+	arch_set_current(service);
 	ktimer_run();
+	arch_set_current(t);
 	return 1;
 }
 

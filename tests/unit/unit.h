@@ -44,7 +44,7 @@ long unit_sys(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 	unit_sys((nr), (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), \
 		 (u64)(f))
 #define SYS(name, ...) \
-	UNIT_SYS(__NR_##name, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+	UNIT_SYS(__NR_##name __VA_OPT__(,) __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 /* ---- threads and processes of the guest ---------------------------------------- */
 /* A process (a fork whose memory is shared) or a thread that runs fn(arg) and
