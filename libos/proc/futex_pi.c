@@ -47,8 +47,10 @@ static bool owner_exists(s32 tid)
 	return ok;
 }
 
-/* Try to take the word, or mark it as waited for.  0: ours; -EAGAIN: changed
- * meanwhile; 1: owned by *owner, who knows now that we wait. */
+/* Try to take the word, or mark it as waited for. */
+enum { CLAIM_OURS, CLAIM_OWNED /* by *owner, who knows now that we wait */,
+       CLAIM_CHANGED /* meanwhile: look again */ };
+
 static int claim_word(struct task *t, u64 addr, unsigned queued, bool try_only,
 		      s32 *owner)
 {
@@ -72,8 +74,8 @@ static int claim_word(struct task *t, u64 addr, unsigned queued, bool try_only,
 	if (err)
 		return err;
 	if (seen != word)
-		return -EAGAIN;
-	return *owner ? 1 : 0;
+		return CLAIM_CHANGED;
+	return *owner ? CLAIM_OWNED : CLAIM_OURS;
 }
 
 static long wait_for_owner(struct futex_waiter *w, u64 deadline)
@@ -101,7 +103,7 @@ long futex_lock_pi(struct task *t, u64 addr, bool shared, u64 deadline,
 		futex_lock_bucket(b);
 		best_waiter(b, &w.key, &queued);
 		err = claim_word(t, addr, queued, try_only, &owner);
-		if (err == 1) {
+		if (err == CLAIM_OWNED) {
 			__atomic_add_fetch(&pi_waiters, 1, __ATOMIC_SEQ_CST);
 			__atomic_add_fetch(&b->waiter_count, 1,
 					   __ATOMIC_SEQ_CST);
@@ -109,10 +111,10 @@ long futex_lock_pi(struct task *t, u64 addr, bool shared, u64 deadline,
 			futex_queue(b, &w);
 		}
 		mutex_unlock(&b->lock);
-		if (err != -EAGAIN)
+		if (err != CLAIM_CHANGED)
 			break;
 	}
-	if (err != 1)
+	if (err != CLAIM_OWNED)
 		return err;
 	if (!owner_exists(owner) && futex_cancel(&w)) {
 		__atomic_sub_fetch(&pi_waiters, 1, __ATOMIC_RELAXED);
