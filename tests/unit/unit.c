@@ -183,7 +183,7 @@ const struct boot_info *boot_info(void)
 
 struct boot_record {
 	struct boot_info b;
-	struct boot_mount mounts[4];
+	struct boot_mount mounts[8];
 	char text[256];
 };
 
@@ -201,6 +201,7 @@ static void boot_record(void)
 	static const struct { u32 kind; const char *at; } mounts[] = {
 		{ BOOT_MOUNT_LAYER, "/" }, { BOOT_MOUNT_TMPFS, "/tmp" },
 		{ BOOT_MOUNT_PROC, "/proc" }, { BOOT_MOUNT_DEV, "/dev" },
+		{ BOOT_MOUNT_SYS, "/sys" }, { BOOT_MOUNT_VOLUME, "/volume" },
 	};
 	u32 used = 0;
 

@@ -3,9 +3,10 @@
  * threads of the guest.
  *
  * A test is a function UNIT(name).  It runs as process 1 of a sandbox of its
- * own, in its own test program process, with an empty root file system over
- * tree 0 and tmpfs on /tmp, and calls the system's calls with SYS(name, ...):
- * the result is what the guest would get, handlers of signals have run.
+ * own, in its own test program process, with a private layer over tree 0 as
+ * its root, tmpfs on /tmp and tree 0 itself on /volume, and calls the system's
+ * calls with SYS(name, ...): the result is what the guest would get, handlers
+ * of signals have run.
  */
 #ifndef TESTS_UNIT_UNIT_H
 #define TESTS_UNIT_UNIT_H
