@@ -283,7 +283,7 @@ static void set_name(struct dentry *d, const char *name, size_t n,
 	d->hash = dentry_hash_name(name, n);
 }
 
-static struct dentry *dentry_alloc(const char *name, size_t n)
+struct dentry *dentry_alloc(const char *name, size_t n)
 {
 	struct dentry *d = kzalloc(sizeof(*d));
 	char *storage = NULL;
@@ -344,6 +344,22 @@ static bool adopt(struct dentry *d, struct inode *i, u64 stamp)
 	return true;
 }
 
+void dentry_discard(struct dentry *d)
+{
+	if (d && d->name != d->short_name)
+		kfree(d->name);
+	kfree(d);
+}
+
+void dcache_cover(struct dentry *d, struct dentry *dir)
+{
+	dcache_get(dir);
+	enter(d, dir);
+	d->in_lower = true;
+	dcache_pin(d);
+	dcache_put(d);
+}
+
 struct dentry *dentry_add(struct dentry *dir, const char *name, size_t n,
 			  struct inode *i, u64 stamp)
 {
@@ -375,11 +391,7 @@ struct dentry *dentry_add(struct dentry *dir, const char *name, size_t n,
 		}
 	}
 	dcache_unlock();
-	if (made) {
-		if (made->name != made->short_name)
-			kfree(made->name);
-		kfree(made);
-	}
+	dentry_discard(made);
 	if (i)
 		inode_put(i);
 	return d;

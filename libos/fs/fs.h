@@ -54,9 +54,14 @@ void dcache_unpin(struct dentry *d);
 void dcache_move(struct dentry *d, struct dentry *dir, const char *name,
 		 char *storage);
 void dcache_exchange(struct dentry *a, struct dentry *b);
+/* A new name of dir, negative, that hides a lower one; takes d over. */
+void dcache_cover(struct dentry *d, struct dentry *dir);
 bool dcache_is_below(const struct dentry *d, const struct dentry *top);
 /* These take the lock. */
 int dentry_name_storage(const char *name, char **storage);
+/* In no directory yet: for dcache_cover, or to be discarded. */
+struct dentry *dentry_alloc(const char *name, size_t n);
+void dentry_discard(struct dentry *d);
 struct dentry *dentry_new_root(struct inode *i, const char *name);
 /* The dentry `name` of dir, with a reference, made if need be; i (taken
  * over, NULL: negative) becomes its inode.  NULL: no memory. */

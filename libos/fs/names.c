@@ -34,18 +34,15 @@ static void instantiate(struct dentry *d, struct inode *i)
 	dcache_unlock();
 }
 
-/* d has just been unlinked from dir: keep its lower namesake hidden. */
-static void hide_lower(struct dentry *dir, const char *name, size_t n)
+/* d is about to leave its directory: what keeps its lower namesake hidden
+ * then, NULL if there is none.  Made beforehand, as it must not fail later. */
+static int cover_make(const struct dentry *d, struct dentry **cover)
 {
-	struct dentry *d = dentry_add(dir, name, n, NULL, 0);
-
-	if (!d)
-		panic("no memory for a whiteout");
-	dcache_lock();
-	d->in_lower = true;
-	dcache_pin(d);
-	dcache_unlock();
-	dentry_put(d);
+	*cover = NULL;
+	if (!d->in_lower || !is_pinned(d))
+		return 0;
+	*cover = dentry_alloc(d->name, d->name_size);
+	return *cover ? 0 : -ENOMEM;
 }
 
 /* The parent, locked, with d still in it; NULL if d was removed. */
@@ -196,20 +193,19 @@ static int ask_remove(struct dentry *dir, struct dentry *d, bool rmdir)
 	return empty;
 }
 
-static void forget_name(struct dentry *dir, struct dentry *d)
+static void forget_name(struct dentry *dir, struct dentry *d,
+			struct dentry *cover)
 {
-	bool hide;
-
 	dcache_lock();
-	hide = d->in_lower && is_pinned(d);
 	dcache_unlink(d);
+	if (cover)
+		dcache_cover(cover, dir);
 	dcache_unlock();
-	if (hide)
-		hide_lower(dir, d->name, d->name_size);
 }
 
 static int remove_locked(struct dentry *dir, struct dentry *d, bool rmdir)
 {
+	struct dentry *cover = NULL;
 	int err;
 
 	if (!d->inode)
@@ -218,9 +214,13 @@ static int remove_locked(struct dentry *dir, struct dentry *d, bool rmdir)
 		return -EBUSY;
 	err = inode_may_delete(dir->inode, d->inode, rmdir);
 	if (!err)
+		err = cover_make(d, &cover);
+	if (!err)
 		err = ask_remove(dir, d, rmdir);
 	if (!err)
-		forget_name(dir, d);
+		forget_name(dir, d, cover);
+	else
+		dentry_discard(cover);
 	return err;
 }
 
@@ -279,6 +279,7 @@ struct rename {
 	u32 flags;
 	bool exchange;
 	char *storage; /* for the new name */
+	struct dentry *cover; /* of the old one */
 };
 
 /* rename_lock is held, so the topology stands still; ancestors first. */
@@ -388,26 +389,22 @@ static void commit_exchange(struct rename *r)
 	dcache_unlock();
 }
 
-static int commit_rename(struct rename *r)
+static void commit_rename(struct rename *r)
 {
-	char name[NAME_MAX_LEN + 1];
-	size_t n = r->from->name_size;
-	bool lower, hide, pinned = is_pinned(r->from);
+	bool lower;
 
-	memcpy(name, r->from->name, n + 1);
 	dcache_lock();
-	hide = r->from->in_lower && pinned;
 	lower = r->to->in_lower;
 	dcache_unlink(r->to);
 	dcache_move(r->from, r->to_dir, r->to->name, r->storage);
 	r->from->in_lower = lower;
-	if (pinned)
+	if (is_pinned(r->from))
 		dcache_pin(r->from);
+	if (r->cover)
+		dcache_cover(r->cover, r->from_dir);
 	dcache_unlock();
 	r->storage = NULL;
-	if (hide)
-		hide_lower(r->from_dir, name, n);
-	return 0;
+	r->cover = NULL;
 }
 
 static void notify_rename(struct rename *r, const char *old_name)
@@ -435,7 +432,9 @@ static int rename_locked(struct rename *r)
 		return err;
 	if (r->from->inode == r->to->inode)
 		return 0;
-	err = ask_rename(r);
+	err = r->exchange ? 0 : cover_make(r->from, &r->cover);
+	if (!err)
+		err = ask_rename(r);
 	if (err)
 		return err;
 	if (r->exchange)
@@ -513,7 +512,9 @@ int vfs_rename(int from_fd, const char *from, int to_fd, const char *to,
 		if (!err)
 			err = rename_dentries(&r);
 		kfree(r.storage);
+		dentry_discard(r.cover);
 		r.storage = NULL;
+		r.cover = NULL;
 		dentry_put(a.dentry);
 		dentry_put(b.dentry);
 	} while (err == -EAGAIN);
