@@ -87,8 +87,8 @@ static int zero_map_shared(struct vma *v, u64 addr, u64 size, u64 offset)
 	ssize_t r;
 	int err;
 
-	if (is_err(shm))
-		return (int)ptr_err(shm);
+	if (!shm)
+		return -ENOMEM;
 	r = file_write_kernel(shm, "", 1, &end);
 	err = r < 0 ? (int)r : shm->ops->map(shm, v, addr, size, offset);
 	if (err) {

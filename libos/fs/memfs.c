@@ -342,10 +342,12 @@ struct file *memfs_file_anon(const char *name, u32 flags)
 	}
 	__atomic_fetch_add(&memnode(i)->open_count, 1, __ATOMIC_RELAXED);
 	f->dentry = dentry_new_root(i, name ? name : "dev/zero");
-	if (f->dentry)
-		f->dentry->unlinked = true;
-	else
+	if (!f->dentry) {
 		inode_put(i);
+		file_put(f);
+		return NULL;
+	}
+	f->dentry->unlinked = true;
 	return f;
 }
 

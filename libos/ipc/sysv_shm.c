@@ -117,8 +117,8 @@ static struct file *shm_memory(s32 key, u64 size)
 
 	snprintf(name, sizeof(name), "SYSV%08x", (unsigned)key);
 	f = memfs_file_anon(name, O_RDWR);
-	if (!f || is_err(f))
-		return f ? f : err_ptr(-ENOMEM);
+	if (!f)
+		return err_ptr(-ENOMEM);
 	/* One byte at the end gives the file its size. */
 	n = file_write_kernel(f, "", 1, &end);
 	if (n == 1)

@@ -195,8 +195,8 @@ static s64 map_shared_anon(u64 addr, u64 size, u32 prot, u32 flags)
 	if (size > GUEST_MAX)
 		return -ENOMEM;
 	f = memfs_file_anon("dev/zero", O_RDWR);
-	if (is_err(f))
-		return ptr_err(f);
+	if (!f)
+		return -ENOMEM;
 	ret = vfs_setattr(f->dentry, f->inode, &a);
 	if (!ret)
 		ret = mm_map(addr, size, prot, flags, f, 0);
