@@ -163,6 +163,14 @@ struct times_arg {
 	bool now;            /* no times were given */
 };
 
+/* As Linux's file systems do it: the nearest time that can be kept. */
+static s64 file_time(s64 sec, s64 nsec)
+{
+	const s64 limit = INT64_MAX / (s64)NSEC_PER_SEC - 1;
+
+	return MAX(MIN(sec, limit), -limit) * (s64)NSEC_PER_SEC + nsec;
+}
+
 static long change_times(struct dentry *d, struct inode *i,
 			 const struct times_arg *t)
 {
@@ -177,7 +185,7 @@ static long change_times(struct dentry *d, struct inode *i,
 			continue;
 		a.valid |= k ? ATTR_MTIME : ATTR_ATIME;
 		if (!t->now && t->nsec[k] != UTIME_NOW) {
-			ns[k] = t->sec[k] * (s64)NSEC_PER_SEC + t->nsec[k];
+			ns[k] = file_time(t->sec[k], t->nsec[k]);
 			only_now = false;
 		}
 	}
