@@ -199,7 +199,7 @@ static int get_timeval(u64 user, u64 *ns)
 	if (copy_from_user(tv, user, sizeof(tv)))
 		return -EFAULT;
 	/* Linux: microseconds of a second and more are carried over. */
-	tv[0] += tv[1] / 1000000;
+	tv[0] = (s64)((u64)tv[0] + (u64)(tv[1] / 1000000));
 	tv[1] %= 1000000;
 	if (tv[0] < 0 || tv[1] < 0)
 		return -EINVAL;
