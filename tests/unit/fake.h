@@ -35,6 +35,10 @@ void fake_tree_link(const char *path, const char *target);
 /* The content on the host, or NULL; the caller's until the next call. */
 const char *fake_tree_read(const char *path);
 
+/* The guest may ask for more than its buffers hold: that is a fault at their
+ * ends.  Otherwise it is an error of the library OS's. */
+extern int fake_guest_overruns;
+
 extern unsigned fake_requests; /* to the monitor, so far */
 /* The n-th allocation from now fails, and the next does not; 0: none. */
 extern unsigned fake_heap_fail;

@@ -4,6 +4,8 @@
  *   unit-libos           every test, each in a process of its own
  *   unit-libos NAME...   those whose names begin so
  *
+ * $UNIT_SEED makes other random numbers than the usual ones.
+ *
  * The guest is the test: a system call goes the way that entry.S would send
  * it, through dispatch and the work on the way out, and its signal handlers
  * and restarts are carried out here.
@@ -26,6 +28,7 @@ int fflush(void *stream);
 _Noreturn void _exit(int status);
 _Noreturn void exit(int status);
 unsigned alarm(unsigned seconds);
+char *getenv(const char *name);
 
 static struct unit *units;
 static unsigned checks, failures;
@@ -57,10 +60,10 @@ _Noreturn void unit_fatal(const char *file, int line, const char *what)
 	exit(1);
 }
 
+static u64 state = 88172645463325252ull;
+
 u32 unit_random(u32 below)
 {
-	static u64 state = 88172645463325252ull;
-
 	state ^= state << 13;
 	state ^= state >> 7;
 	state ^= state << 17;
@@ -284,6 +287,10 @@ void unit_add(struct unit *u)
 
 static int run_here(const struct unit *u)
 {
+	const char *seed = getenv("UNIT_SEED");
+
+	while (seed && *seed)
+		state = state * 31 + (u8)*seed++;
 	alarm(60);
 	fake_start();
 	if (u->still) {
