@@ -292,7 +292,7 @@ static void *slab_alloc(unsigned class)
 	if (c->free) {
 		p = c->free;
 		c->free = *(void **)p;
-	} else if (c->bump + slab_sizes[class] <= c->bump_end ||
+	} else if (c->bump_end - c->bump >= slab_sizes[class] ||
 		   slab_grow(c, class)) {
 		p = c->bump;
 		c->bump += slab_sizes[class];

@@ -47,12 +47,13 @@ static u32 extent_at(const struct memnode *n, u64 page)
 char *data_find(struct memnode *n, u64 page, u64 *count)
 {
 	u32 at = extent_at(n, page);
-	const struct extent *e = &n->extents[at];
+	const struct extent *e;
 
 	if (at == n->extent_count) {
 		*count = UINT32_MAX;
 		return NULL;
 	}
+	e = &n->extents[at];
 	if (page < e->first) {
 		*count = e->first - page;
 		return NULL;
