@@ -33,8 +33,10 @@ one "fuzz: ELF headers" \
 	sh -c "make -s B=$B $B/tests/fuzz-elf && $B/tests/fuzz-elf 200000"
 one "the monitor: the wall, the decoder fuzzed, the ways to end" \
 	make -s B="$B" test-monitor
-for t in tests/unit/*.mk; do
-	[ -e "$t" ] && one "$(basename "$t" .mk)" make -s -f "$t" B="$B" run
+one "the library OS as a hosted program" \
+	make -s -j2 B="$B" "$B/tests/unit-libos"
+for t in $("$B/tests/unit-libos" --list); do
+	one "unit: $t" "$B/tests/unit-libos" "$t"
 done
 part "the command" bash tests/cli.sh
 part "saving, the command's side" bash tests/cli-save.sh

@@ -191,15 +191,15 @@ UNIT_THREADS(futex_mutex)
 }
 
 /* A thread that ends: its clear_child_tid, and its robust list. */
-static struct { u64 next; u64 pad; u32 word; u32 pad2; } entry;
+static struct { u64 next, pad; u32 value, pad2; } entry;
 static struct { u64 next, offset, pending; } head;
 
 static int dies_holding(void *arg)
 {
 	head.next = (u64)&entry;
-	head.offset = offsetof(__typeof__(entry), word);
+	head.offset = offsetof(__typeof__(entry), value);
 	entry.next = (u64)&head;
-	entry.word = (u32)SYS(gettid) | FUTEX_WAITERS;
+	entry.value = (u32)SYS(gettid) | FUTEX_WAITERS;
 	return SYS(set_robust_list, &head, sizeof(head)) != 0;
 }
 
@@ -208,8 +208,8 @@ UNIT_THREADS(futex_robust)
 	s32 tid = unit_thread(dies_holding, NULL);
 
 	CHECK(tid > 0);
-	CHECK(unit_until(&entry.word, 0));
-	CHECK(reaches(&entry.word, FUTEX_OWNER_DIED | FUTEX_WAITERS));
+	CHECK(unit_until(&entry.value, 0));
+	CHECK(reaches(&entry.value, FUTEX_OWNER_DIED | FUTEX_WAITERS));
 	EQ(SYS(set_robust_list, &head, 5), -EINVAL);
 }
 

@@ -308,7 +308,7 @@ static void begin_ticks(void)
 	SYS(setitimer, 0, every, 0);
 }
 
-UNIT(robust_random_calls)
+static void random_calls(bool memory_fails)
 {
 	u64 a[6];
 
@@ -331,7 +331,12 @@ UNIT(robust_random_calls)
 			a[i] = any_argument();
 		if (is_excluded(nr) || !may_map_there(nr, a))
 			continue;
+		if (memory_fails && unit_random(20) == 0)
+			fake_heap_fail = 1 + unit_random(20);
 		unit_sys((long)nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	}
 	CHECK(true);
 }
+
+UNIT(robust_random_calls) { random_calls(false); }
+UNIT(robust_random_no_memory) { random_calls(true); }

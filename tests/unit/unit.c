@@ -2,7 +2,8 @@
  * unit.c - runs unit tests of the library OS, each in a sandbox of its own.
  *
  *   unit-libos           every test, each in a process of its own
- *   unit-libos NAME...   those whose names begin so
+ *   unit-libos NAME...   those of these names, or whose names begin so
+ *   unit-libos --list    their names
  *
  * $UNIT_SEED makes other random numbers than the usual ones.
  *
@@ -306,32 +307,57 @@ static int run_here(const struct unit *u)
 	return failures != 0;
 }
 
+static bool is_name(const char *name)
+{
+	for (const struct unit *u = units; u; u = u->next)
+		if (!strcmp(u->name, name))
+			return true;
+	return false;
+}
+
 static bool wanted(const struct unit *u, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
-		if (!strncmp(u->name, argv[i], strlen(argv[i])))
+		if (is_name(argv[i]) ? !strcmp(u->name, argv[i]) :
+		    !strncmp(u->name, argv[i], strlen(argv[i])))
 			return true;
 	return argc < 2;
+}
+
+static int list(void)
+{
+	for (const struct unit *u = units; u; u = u->next)
+		printf("%s\n", u->name);
+	return 0;
+}
+
+/* In a process of its own: whether it went well. */
+static bool run_unit(const struct unit *u)
+{
+	int pid, status;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(run_here(u));
+	if (waitpid(pid, &status, 0) == pid && !status)
+		return true;
+	printf("%s: FAILED, status %x\n", u->name, status);
+	return false;
 }
 
 int main(int argc, char **argv);
 int main(int argc, char **argv)
 {
-	int bad = 0, status;
+	int bad = 0, ran = 0;
 
+	if (argc == 2 && !strcmp(argv[1], "--list"))
+		return list();
 	for (const struct unit *u = units; u; u = u->next) {
-		int pid;
-
 		if (!wanted(u, argc, argv))
 			continue;
-		fflush(NULL);
-		pid = fork();
-		if (pid == 0)
-			_exit(run_here(u));
-		if (waitpid(pid, &status, 0) != pid || status) {
-			printf("%s: FAILED, status %x\n", u->name, status);
-			bad++;
-		}
+		ran++;
+		bad += !run_unit(u);
 	}
-	return bad != 0;
+	return bad || !ran;
 }
