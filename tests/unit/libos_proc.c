@@ -141,10 +141,11 @@ static int orphan_maker(void *arg)
 
 UNIT_THREADS(proc_orphans)
 {
-	s32 pid = unit_fork(orphan_maker, NULL);
+	s32 pid;
 
-	CHECK(pid > 0);
 	EQ(SYS(prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1), 0);
+	pid = unit_fork(orphan_maker, NULL);
+	CHECK(pid > 0);
 	EQ(unit_wait(pid), 0);
 	CHECK(all_ready(1));
 	EQ(SYS(kill, pid + 1, SIGKILL), 0);
