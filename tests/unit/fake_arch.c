@@ -22,7 +22,8 @@ __thread struct task *hosted_current;
 int fake_guest_overruns;
 
 /* What the linker script and the assembly define. */
-char libos_data_start[1], libos_bss_end[1], syscall_entry[1];
+char libos_data_start[1], syscall_entry[1];
+extern char libos_hot_end[1] __attribute__((alias("libos_data_start")));
 
 long process_vm_readv(int pid, const struct host_iovec *to,
 		      unsigned long to_count, const struct host_iovec *from,
@@ -167,6 +168,17 @@ void arch_init(void)
 void arch_set_fs(u64 base)
 {
 	current()->arch.fs_base = base;
+}
+
+int arch_set_gs(struct task *t, u64 base)
+{
+	t->arch.guest_gs = base;
+	return 0;
+}
+
+int arch_entry_traps(bool on)
+{
+	return 0;
 }
 
 u64 arch_get_fs(void)

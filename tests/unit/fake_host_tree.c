@@ -112,8 +112,29 @@ static void stat_out(const struct stat *st, struct host_stat *out)
 	};
 }
 
+static host_handle open_file(const struct host_open *o)
+{
+	int flags = o->flags & HOST_OPEN_WRITE ?
+		(o->flags & HOST_OPEN_READ ? O_RDWR : O_WRONLY) : O_RDONLY;
+	struct stat st;
+	int fd;
+
+	flags |= o->flags & HOST_OPEN_CREATE ? O_CREAT : 0;
+	flags |= o->flags & HOST_OPEN_EXCLUSIVE ? O_EXCL : 0;
+	flags |= o->flags & HOST_OPEN_TRUNCATE ? O_TRUNC : 0;
+	flags |= o->flags & HOST_OPEN_APPEND ? O_APPEND : 0;
+	fd = openat(tree_fd, o->path, flags | O_CLOEXEC | O_NOFOLLOW,
+		    o->mode);
+	if (fd >= 0 && o->stat) {
+		fstat(fd, &st);
+		stat_out(&st, o->stat);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
-		   unsigned max, char *link, size_t link_size, int *error)
+		   unsigned max, char *link, size_t link_size, int *error,
+		   struct host_walk_open *o)
 {
 	char part[HOST_PATH_MAX];
 	size_t n = 0;
@@ -123,6 +144,8 @@ int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
 
 	fake_requests++;
 	*error = 0;
+	if (o)
+		o->handle = HOST_NO_HANDLE;
 	do {
 		n += strcspn(path + n, "/");
 		memcpy(part, path, n);
@@ -137,6 +160,11 @@ int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
 		len = readlinkat(tree_fd, part, link, link_size - 1);
 		link[len < 0 ? 0 : len] = '\0';
 	}
+	if (o && S_ISREG(st.st_mode) && !path[n])
+		o->handle = open_file(&(struct host_open){
+			.path = path, .flags = o->flags });
+	if (o && o->handle < 0)
+		o->handle = HOST_NO_HANDLE;
 	return (int)count;
 }
 
@@ -218,26 +246,6 @@ int host_path_setattr(uint32_t tree, const char *path,
 	    fchmodat(tree_fd, at(path), a->mode, 0))
 		return -errno;
 	return 0;
-}
-
-static host_handle open_file(const struct host_open *o)
-{
-	int flags = o->flags & HOST_OPEN_WRITE ?
-		(o->flags & HOST_OPEN_READ ? O_RDWR : O_WRONLY) : O_RDONLY;
-	struct stat st;
-	int fd;
-
-	flags |= o->flags & HOST_OPEN_CREATE ? O_CREAT : 0;
-	flags |= o->flags & HOST_OPEN_EXCLUSIVE ? O_EXCL : 0;
-	flags |= o->flags & HOST_OPEN_TRUNCATE ? O_TRUNC : 0;
-	flags |= o->flags & HOST_OPEN_APPEND ? O_APPEND : 0;
-	fd = openat(tree_fd, o->path, flags | O_CLOEXEC | O_NOFOLLOW,
-		    o->mode);
-	if (fd >= 0 && o->stat) {
-		fstat(fd, &st);
-		stat_out(&st, o->stat);
-	}
-	return fd < 0 ? -errno : fd;
 }
 
 host_handle host_stream_open(const struct host_open *o)
