@@ -3,7 +3,7 @@ DEPS_BUILD := gcc make clang libjansson-dev linux-libc-dev libc6-dev \
 	libzstd-dev libxxhash-dev libsodium-dev
 DEPS_TEST := python3 nginx-light redis-server redis-tools wrk tmux vim less \
 	golang-go busybox-static sqlite3 curl openssl git perl xz-utils procps \
-	libclang-rt-14-dev
+	libclang-rt-14-dev libzydis-dev
 
 # Installs what is missing; needs root or sudo only if something is.
 deps:

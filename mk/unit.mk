@@ -46,4 +46,19 @@ $(U)/fake_host.o $(U)/fake_host_tree.o: $(U)/%.o: tests/unit/%.c
 $(B)/tests/unit-libos: $(UNIT_OBJ) $(UNIT_TESTS)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) -o $@ $^ -lpthread
+
+# ---- the rewriter of system calls against a reference decoder ----
+$(U)/rewrite_libos.o: tests/fuzz/rewrite_libos.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_FLAGS) -DUNIT_HEAP -c -o $@ $<
+$(B)/tests/fuzz-rewrite: tests/fuzz/rewrite.c tests/fuzz/rewrite.h \
+		$(U)/rewrite_libos.o
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CC_FLAGS) -D_GNU_SOURCE -o $@ $< $(U)/rewrite_libos.o \
+	  -lZydis
+-include $(U)/rewrite_libos.d
 -include $(UNIT_OBJ:.o=.d) $(UNIT_TESTS:.o=.d)
+
+.PHONY: units
+units: $(B)/tests/unit-vma $(B)/tests/fuzz-elf $(B)/tests/fuzz-rewrite \
+	$(B)/tests/unit-libos

@@ -27,17 +27,19 @@ one "the host ABI's table is the header" sh tests/unit/abi_table.sh
 one "the system-call table tells the truth" \
 	sh tools/check-syscalls.sh "$B/libos.elf" libos/sys/syscalls.tbl
 one "no host call outside the host layer" sh tools/check-calls.sh "$B/libos.elf"
-one "list of mappings, under sanitizers" \
-	sh -c "make -s B=$B $B/tests/unit-vma && $B/tests/unit-vma"
-one "fuzz: ELF headers" \
-	sh -c "make -s B=$B $B/tests/fuzz-elf && $B/tests/fuzz-elf 200000"
-one "the monitor: the wall, the decoder fuzzed, the ways to end" \
-	make -s B="$B" test-monitor
-one "the library OS as a hosted program" \
-	make -s -j2 B="$B" "$B/tests/unit-libos"
+one "units of the library OS, hosted and under sanitizers" \
+	make -s -j2 B="$B" units
+one "unit: list of mappings" "$B/tests/unit-vma"
 for t in $("$B/tests/unit-libos" --list); do
 	one "unit: $t" "$B/tests/unit-libos" "$t"
 done
+one "fuzz: ELF headers" "$B/tests/fuzz-elf" 200000
+one "fuzz: the rewriter, on random code and on programs" \
+	"$B/tests/fuzz-rewrite" 30000 /lib/x86_64-linux-gnu/libc.so.6 \
+	/lib64/ld-linux-x86-64.so.2 /bin/busybox /usr/bin/redis-server \
+	"$(readlink -f "$(command -v go)")"
+one "the monitor: the wall, the decoder fuzzed, the ways to end" \
+	make -s B="$B" test-monitor
 part "the command" bash tests/cli.sh
 part "saving, the command's side" bash tests/cli-save.sh
 part "the life of sandboxes" bash tests/lifecycle.sh
