@@ -40,6 +40,9 @@ one "fuzz: the rewriter, on random code and on programs" \
 	"$(readlink -f "$(command -v go)")"
 one "the monitor: the wall, the decoder fuzzed, the ways to end" \
 	make -s B="$B" test-monitor
+for t in tests/unit/*.mk; do
+	[ -e "$t" ] && one "$(basename "$t" .mk)" make -s -f "$t" B="$B" run
+done
 part "the command" bash tests/cli.sh
 part "saving, the command's side" bash tests/cli-save.sh
 part "the life of sandboxes" bash tests/lifecycle.sh

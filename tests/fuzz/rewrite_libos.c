@@ -100,6 +100,17 @@ int mm_map_special(u64 addr, u64 size, u32 prot, const void *kernel_pages,
 	return 0;
 }
 
+host_handle heap_handle(void)
+{
+	return BLY_FD_HEAP;
+}
+
+int host_mem_map(void *addr, size_t size, int prot, int share, host_handle h,
+		 uint64_t offset)
+{
+	abort(); /* only of a resumed sandbox */
+}
+
 /* ---- the stage -------------------------------------------------------------- */
 void rw_begin(uint8_t *base, size_t size, uint8_t *zone_at)
 {

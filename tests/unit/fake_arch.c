@@ -11,6 +11,7 @@
 #include <libos/exec.h>
 #include <libos/heap.h>
 #include <libos/mm.h>
+#include <libos/save.h>
 #include <libos/sys.h>
 #include <libos/task.h>
 #include <libos/uaccess.h>
@@ -229,6 +230,54 @@ _Noreturn void raw_exit_clear(uint32_t *alive)
 {
 	hosted_current = NULL;
 	fake_thread_end(alive);
+}
+
+/* ---- saving: no sandbox is frozen here ------------------------------------ */
+size_t raw_user_is_zero(const void *p, bool *yes);
+size_t raw_user_is_same(const void *p, const void *q, bool *yes);
+
+size_t raw_user_is_zero(const void *p, bool *yes)
+{
+	static const char zero[PAGE_SIZE];
+
+	return raw_user_is_same(p, zero, yes);
+}
+
+size_t raw_user_is_same(const void *p, const void *q, bool *yes)
+{
+	char page[PAGE_SIZE];
+
+	if (move(page, (u64)p, PAGE_SIZE, false) != PAGE_SIZE)
+		return 1;
+	*yes = !memcmp(page, q, PAGE_SIZE);
+	return 0;
+}
+
+int arch_save_thread(struct task *t)
+{
+	return 0;
+}
+
+void arch_load_thread(struct task *t)
+{
+}
+
+void arch_park(u64 *sp, void (*wait)(void))
+{
+	panic("nothing is frozen here");
+}
+
+_Noreturn void arch_unpark(u64 sp)
+{
+	panic("nothing is resumed here");
+}
+
+void vdso_resumed(s64 monotonic_shift, s64 boot_shift)
+{
+}
+
+void vdso_remap(u64 at)
+{
 }
 
 /* ---- signals -------------------------------------------------------------- */

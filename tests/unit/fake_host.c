@@ -262,6 +262,17 @@ void host_clock_init(uint64_t vdso)
 {
 }
 
+/* Nothing is resumed here. */
+void host_clock_shift(int64_t monotonic_ns, int64_t boot_ns);
+void host_clock_shift(int64_t monotonic_ns, int64_t boot_ns)
+{
+}
+
+void host_request_resumed(void);
+void host_request_resumed(void)
+{
+}
+
 static struct timespec left(uint64_t deadline_ns)
 {
 	uint64_t now = monotonic();

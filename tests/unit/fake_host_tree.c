@@ -144,8 +144,10 @@ int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
 
 	fake_requests++;
 	*error = 0;
-	if (o)
+	if (o) {
 		o->handle = HOST_NO_HANDLE;
+		o->is_watched = 0;
+	}
 	do {
 		n += strcspn(path + n, "/");
 		memcpy(part, path, n);
@@ -160,7 +162,8 @@ int host_path_walk(uint32_t tree, const char *path, struct host_stat *out,
 		len = readlinkat(tree_fd, part, link, link_size - 1);
 		link[len < 0 ? 0 : len] = '\0';
 	}
-	if (o && S_ISREG(st.st_mode) && !path[n])
+	if (o && (o->flags & (HOST_OPEN_READ | HOST_OPEN_WRITE)) &&
+	    S_ISREG(st.st_mode) && !path[n])
 		o->handle = open_file(&(struct host_open){
 			.path = path, .flags = o->flags });
 	if (o && o->handle < 0)
