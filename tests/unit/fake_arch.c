@@ -59,13 +59,16 @@ bool fake_work_pending(void)
 
 /* ---- guest memory ------------------------------------------------------- */
 /* The places where the sanitizer keeps its shadow are nobody's memory. */
+#define SHADOW_START 0x7fff8000ul
+#define SHADOW_END 0x10007fff8000ul
+#define PART 0x10000ul
+
 static bool is_shadow(u64 p)
 {
-	return p >= 0x7fff8000ul && p < 0x10007fff8000ul;
+	return p >= SHADOW_START && p < SHADOW_END;
 }
 
-/* Bytes moved from or to the guest, until one that faults. */
-static size_t move(void *ours, u64 guest, size_t n, bool to_guest)
+static size_t move_part(void *ours, u64 guest, size_t n, bool to_guest)
 {
 	char *bad = is_shadow(guest) ? (char *)guest :
 		__asan_region_is_poisoned((void *)guest, n);
@@ -84,6 +87,14 @@ static size_t move(void *ours, u64 guest, size_t n, bool to_guest)
 	return r < 0 ? 0 : (size_t)r;
 }
 
+/* Bytes moved from or to the guest, at most a part, until one that faults. */
+static size_t move(void *ours, u64 guest, size_t n, bool to_guest)
+{
+	n = guest < SHADOW_START ? MIN(n, SHADOW_START - guest) : n;
+	n = MIN(n, PART);
+	return move_part(ours, guest, n, to_guest);
+}
+
 static int copy(void *ours, u64 guest, size_t size, bool to_guest)
 {
 	size_t done = 0;
@@ -91,10 +102,12 @@ static int copy(void *ours, u64 guest, size_t size, bool to_guest)
 	if (!access_ok(guest, size))
 		return -EFAULT;
 	while (done < size) {
-		done += move((char *)ours + done, guest + done, size - done,
-			     to_guest);
-		if (done < size && !mm_fault_copy(guest + done, to_guest))
+		size_t n = move((char *)ours + done, guest + done, size - done,
+				to_guest);
+
+		if (!n && !mm_fault_copy(guest + done, to_guest))
 			return -EFAULT;
+		done += n;
 	}
 	return 0;
 }

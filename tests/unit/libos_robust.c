@@ -194,6 +194,7 @@ static const u16 excluded[] = {
 	__NR_setitimer, __NR_rt_sigprocmask, __NR_chroot, __NR_close_range,
 	__NR_arch_prctl, __NR_shmdt, __NR_shmat, __NR_restart_syscall,
 	__NR_prlimit64, __NR_setrlimit, __NR_timer_settime, __NR_alarm,
+	__NR_seccomp,
 };
 
 static char area[3][8192];
@@ -244,7 +245,7 @@ static bool is_excluded(u32 nr)
 }
 
 /* What maps memory may do so only where nothing of the test's own is. */
-static bool may_map_there(u32 nr, const u64 *a)
+static bool is_harmless(u32 nr, const u64 *a)
 {
 	switch (nr) {
 	case __NR_mmap: case __NR_munmap: case __NR_mprotect:
@@ -253,6 +254,8 @@ static bool may_map_there(u32 nr, const u64 *a)
 		return a[0] == 0 || a[0] >= 0x690000000000;
 	case __NR_mremap:
 		return a[0] >= 0x690000000000 && a[4] >= 0x690000000000;
+	case __NR_prctl:
+		return a[0] != 22; /* PR_SET_SECCOMP: calls may kill */
 	default:
 		return true;
 	}
@@ -329,7 +332,7 @@ static void random_calls(bool memory_fails)
 			begin_ticks();
 		for (int i = 0; i < 6; i++)
 			a[i] = any_argument();
-		if (is_excluded(nr) || !may_map_there(nr, a))
+		if (is_excluded(nr) || !is_harmless(nr, a))
 			continue;
 		if (memory_fails && unit_random(20) == 0)
 			fake_heap_fail = 1 + unit_random(20);
