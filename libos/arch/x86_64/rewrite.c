@@ -23,9 +23,11 @@
  *
  * Rewritten pages and trampolines are kernel heap pages, one copy per file
  * for the whole sandbox: trampolines lie at the same distance from a file's
- * text wherever it is mapped.  A page is never changed once it is mapped: a
- * new site means a new version of the page, put over the old in one step, so
- * that no thread ever runs through half an instruction.
+ * text wherever it is mapped.  A page is never changed while another thread
+ * might run in it: a new site means a new version of the page, put over the
+ * old in one step, so that no thread ever runs through half an instruction.
+ * Only the one thread of a process that has had a page to itself from its
+ * beginning (program start, mostly) changes it where it is.
  *
  * A thread that trapped at a shape 2 site comes back into what would be the
  * middle of its window.  So each trap is noted in its task, under
@@ -65,6 +67,8 @@ struct text_page { /* the newest version of a rewritten page */
 	u64 offset; /* in the file */
 	u8 *page;
 	u64 version; /* greater than that of any page made before */
+	const struct mm *owner; /* alone has it mapped, unless it has forked */
+	u32 owner_forks;        /* m->forks when it became so */
 	u16 moved[MOVED_MAX]; /* where its shape 2 windows start */
 	u32 moved_count;
 };
@@ -282,11 +286,19 @@ static bool aims_at(u64 target, u64 site, u32 starts)
  * to the safe side. */
 static bool branch_into(const u8 *b, size_t n, u64 at, u64 site, u32 starts)
 {
+	static const bool may_start[256] = {
+		[0x0f] = true, [0x70 ... 0x7f] = true,
+		[0xe0 ... 0xe3] = true, [0xe8] = true, [0xe9] = true,
+		[0xeb] = true,
+	};
+
 	for (size_t i = 0; i + 2 <= n; i++) {
 		u64 here = at + i;
 		size_t left = n - i;
 		s32 rel;
 
+		if (!may_start[b[i]])
+			continue;
 		if ((b[i] & 0xf0) == 0x70 || b[i] == 0xeb ||
 		    (b[i] & 0xfc) == 0xe0) {
 			if (aims_at(here + 2 + (u64)(s64)(s8)b[i + 1], site,
@@ -370,14 +382,28 @@ static bool page_has_jump(const struct text_page *p, u64 in_page)
 	return p && p->page[in_page] == 0xe9;
 }
 
-/* The new version of the page with one more site, or NULL. */
-static u8 *page_version(struct text_file *f, const struct vma *v,
-			const struct window *w)
+/* Puts the jump into a copy of the page. */
+static bool page_patch(struct text_file *f, const struct vma *v,
+		       const struct window *w, u8 *page)
 {
-	u64 base = base_of(v), in_page = w->start & ~PAGE_MASK;
-	struct text_page *p = page_find(f, PAGE_DOWN(w->start) - base);
-	u8 *page = page_alloc(1), *q;
-	u64 to;
+	u64 to = trampoline_add(f, base_of(v), w->nr,
+				w->moved_size ? w->moved : NULL, w->moved_size,
+				w->start + w->size + (w->moved_size ? 0 : 2));
+	u8 *q;
+
+	if (!to)
+		return false;
+	q = put_rel32(page + (w->start & ~PAGE_MASK), "\xe9", 1, w->start, to);
+	for (size_t i = 5; i < w->size; i++)
+		*q++ = 0xcc;
+	return true;
+}
+
+/* The new version of page p (NULL: the first) with one more site, or NULL. */
+static u8 *page_version(struct text_file *f, const struct text_page *p,
+			const struct vma *v, const struct window *w)
+{
+	u8 *page = page_alloc(1);
 
 	if (!page)
 		return NULL;
@@ -385,22 +411,17 @@ static u8 *page_version(struct text_file *f, const struct vma *v,
 		memcpy(page, p->page, PAGE_SIZE);
 	else if (copy_from_user(page, PAGE_DOWN(w->start), PAGE_SIZE))
 		goto fail;
-	to = trampoline_add(f, base, w->nr, w->moved_size ? w->moved : NULL,
-			    w->moved_size,
-			    w->start + w->size + (w->moved_size ? 0 : 2));
-	if (!to)
-		goto fail;
-	q = put_rel32(page + in_page, "\xe9", 1, w->start, to);
-	for (size_t i = 5; i < w->size; i++)
-		*q++ = 0xcc;
-	return page;
+	if (page_patch(f, v, w, page))
+		return page;
 fail:
 	page_free(page, 1);
 	return NULL;
 }
 
-static void page_show(const struct text_page *p, const struct vma *v)
+static void page_show(struct text_page *p, const struct vma *v)
 {
+	if (p->owner != current()->proc->mm)
+		p->owner = NULL;
 	mm_map_special(base_of(v) + p->offset, PAGE_SIZE, v->prot, p->page,
 		       NULL);
 }
@@ -434,31 +455,60 @@ static bool page_is_safe(struct task *t, const struct text_page *p,
 	return true;
 }
 
+/* Nobody but the calling thread can run in the page as it is. */
+static bool page_is_mine(const struct task *t, const struct text_page *p)
+{
+	return p && p->owner == t->proc->mm &&
+	       p->owner_forks == t->proc->mm->forks &&
+	       t->proc->thread_count == 1;
+}
+
+static struct text_page *page_add(struct text_file *f, u64 offset)
+{
+	struct text_page *p = kzalloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->offset = offset;
+	p->next = f->pages;
+	f->pages = p;
+	return p;
+}
+
 static bool page_update(struct text_file *f, struct text_page **pp,
 			const struct vma *v, const struct window *w)
 {
+	struct task *t = current();
 	struct text_page *p = *pp;
 	u8 *page;
 
 	if (p && w->moved_size && p->moved_count == MOVED_MAX)
 		return false;
-	page = page_version(f, v, w);
-	if (!page)
+	if (page_is_mine(t, p))
+		page = page_patch(f, v, w, p->page) ? p->page : NULL;
+	else
+		page = page_version(f, p, v, w);
+	if (page && !p)
+		p = *pp = page_add(f, PAGE_DOWN(w->start) - base_of(v));
+	if (!page || !p)
 		return false;
-	if (!p) {
-		p = kzalloc(sizeof(*p));
-		if (!p)
-			return false;
-		p->offset = PAGE_DOWN(w->start) - base_of(v);
-		p->next = f->pages;
-		f->pages = *pp = p;
-	}
 	if (w->moved_size)
 		p->moved[p->moved_count++] = (u16)(w->start & ~PAGE_MASK);
-	p->page = page; /* older versions stay where they are mapped */
+	if (p->page != page) { /* older ones stay where they are mapped */
+		p->page = page;
+		p->owner = t->proc->mm;
+		p->owner_forks = t->proc->mm->forks;
+	}
 	p->version = newest_version + 1;
 	__atomic_store_n(&newest_version, p->version, __ATOMIC_RELEASE);
 	return true;
+}
+
+static bool is_jump(u64 at)
+{
+	u8 now;
+
+	return copy_from_user(&now, at, 1) == 0 && now == 0xe9;
 }
 
 static void rewrite_window(struct task *t, const struct vma *v,
@@ -481,7 +531,8 @@ static void rewrite_window(struct task *t, const struct vma *v,
 	if (!page_has_jump(p, w->start & ~PAGE_MASK) &&
 	    !page_update(f, &p, v, w))
 		return;
-	page_show(p, v);
+	if (!is_jump(w->start)) /* else it was changed where it is */
+		page_show(p, v);
 	if (m->text_version + 1 == p->version)
 		m->text_version = p->version;
 }
@@ -670,6 +721,7 @@ void rewrite_before_fork(struct mm *m)
 	struct vma v = { .end = 0 };
 	bool all = true;
 
+	m->forks++; /* its pages are the child's too */
 	if (m->text_version == newest || m->ref.count != 1 ||
 	    current()->arch.gs_in_use)
 		return;

@@ -60,6 +60,7 @@ struct mm {
 	u64 mmap_top;         /* addresses are chosen downwards from here */
 	u64 vdso;             /* the guest's vDSO */
 	u64 text_version;     /* of the rewritten pages that it shows */
+	u32 forks;            /* copies made of it; map_lock */
 	bool is_host_process_owner;
 	bool fork_work;       /* of a fork: mm_after_fork_child has work */
 };
