@@ -393,9 +393,7 @@ int host_report(enum host_report_kind kind, uint32_t token, int32_t status,
 	q.text_size = (u32)MIN(size, (size_t)MON_TEXT_MAX);
 	c.text[0].base = (void *)(uintptr_t)text;
 	c.text[0].size = q.text_size;
-	if (kind == HOST_REPORT_CRASH)
-		return call_send(&c, 0);
-	return call(&c);
+	return call_send(&c, 0); /* no reply */
 }
 
 _Noreturn void host_exit(int32_t status)

@@ -6,7 +6,7 @@
  * arrays, referred to by their offset.  The pointer to the struct moves when
  * the blob grows, so fields are set through blob_at().
  */
-#include "mon.h"
+#include "path.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -125,8 +126,20 @@ struct boot_spawn *sandbox_spawn_record(const struct sandbox_config *c,
 	return (struct boot_spawn *)(void *)b.data;
 }
 
-static void boot_mounts(struct blob *b, const struct sandbox_config *c)
+/* What the sandbox would ask first: it need not. */
+static void root_stat(const struct monitor *m, uint32_t tree,
+		      struct host_stat *out)
 {
+	const struct mon_tree *t = &m->trees[tree];
+	struct stat st;
+
+	if (!t->name[0] && !fstat(t->fd, &st) && !path_is_safe(t, t->fd, &st))
+		path_stat(m, t->is_volume, &st, out);
+}
+
+static void boot_mounts(struct blob *b, const struct monitor *m)
+{
+	const struct sandbox_config *c = m->config;
 	size_t i, n = c->mount_count;
 	uint32_t tree = 0;
 	uint32_t at = blob_add(b, NULL, n * sizeof(struct boot_mount), 8);
@@ -139,8 +152,10 @@ static void boot_mounts(struct blob *b, const struct sandbox_config *c)
 		};
 
 		if (s->kind == BOOT_MOUNT_LAYER ||
-		    s->kind == BOOT_MOUNT_VOLUME)
+		    s->kind == BOOT_MOUNT_VOLUME) {
+			root_stat(m, tree, &d.root);
 			d.tree = tree++;
+		}
 		d.guest = blob_string(b, s->guest);
 		d.text = blob_string(b, s->text);
 		if (!b->failed)
@@ -238,6 +253,7 @@ static int boot_finish(struct monitor *m, struct blob *b,
 {
 	struct boot_info *i = blob_at(b, 0);
 	struct boot_info old = *i;
+	struct stat st;
 
 	*i = *fixed;
 	i->init = old.init;
@@ -246,6 +262,9 @@ static int boot_finish(struct monitor *m, struct blob *b,
 	i->ports = old.ports;
 	i->port_count = old.port_count;
 	memcpy(i->init.handles, m->stdio_handle, sizeof(i->init.handles));
+	for (int k = 0; k < 3; k++)
+		if (m->stdio[k] >= 0 && !fstat(m->stdio[k], &st))
+			path_stat(m, false, &st, &i->init.stats[k]);
 	i->size = (uint32_t)b->size;
 	if (pwrite(m->heap, b->data, b->size, (off_t)boot_offset(m)) !=
 	    (ssize_t)b->size)
@@ -266,7 +285,7 @@ int boot_write(struct monitor *m, struct err *e)
 	if (boot_fixed(m, &fixed) || b.failed)
 		goto out;
 	spawn_fill(&b, offsetof(struct boot_info, init), c);
-	boot_mounts(&b, c);
+	boot_mounts(&b, m);
 	boot_ports(&b, m);
 	fixed.hostname = blob_string(&b, c->hostname);
 	fixed.sandbox_id = blob_string(&b, c->id);

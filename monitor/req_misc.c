@@ -159,6 +159,7 @@ int answer_report(struct mon_call *c)
 
 	if (q->text_size != c->text_size)
 		return -EPROTO;
+	c->no_reply = true;
 	if (q->kind == HOST_REPORT_CRASH)
 		monitor_end(c->m, 125 << 8, "%.*s",
 			    (int)(q->text_size < 400 ? q->text_size : 400),

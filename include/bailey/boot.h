@@ -64,6 +64,7 @@ struct boot_mount { /* in the order in which they are to be mounted */
 	uint32_t guest;  /* offset: guest path */
 	uint32_t text;   /* offset: FILE content or SYMLINK target, NUL-ended */
 	uint64_t size;   /* TMPFS limit */
+	struct host_stat root; /* LAYER, VOLUME: kind 0 if it must be asked */
 };
 struct boot_port {
 	uint32_t proto;  /* 6 TCP, 17 UDP */
@@ -86,6 +87,7 @@ struct boot_spawn {
 	uint32_t rows, columns;
 	uint32_t umask;
 	host_handle handles[3]; /* in an event: filled from its handles */
+	struct host_stat stats[3]; /* of those; kind 0 if it must be asked */
 };
 enum { BOOT_TRACE = 1, BOOT_NET_HOST = 2, BOOT_DEBUG = 4,
        BOOT_READ_ONLY = 8,

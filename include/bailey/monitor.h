@@ -94,7 +94,7 @@ struct mon_clock {   /* reply: value */
 struct mon_random {  /* reply: payload */
 	uint32_t size, pad;
 };
-struct mon_report {
+struct mon_report {  /* no reply */
 	uint32_t kind, token;
 	int32_t status;
 	uint32_t text_size; /* bytes, no NUL */

@@ -82,7 +82,7 @@ static int stdio_open(struct task *t, const struct boot_spawn *s,
 		struct file *g = f ? file_get(f)
 				   : hoststream_file(handles[i],
 						     i ? O_WRONLY : O_RDONLY,
-						     names[i]);
+						     names[i], &s->stats[i]);
 
 		if (is_err(g))
 			return (int)ptr_err(g);

@@ -586,11 +586,31 @@ static int hostfs_statfs(struct super *s, u64 *blocks, u64 *free, u64 *files)
 	return 0;
 }
 
+/* The monitor has told of most of them at the start. */
+int hostfs_root_stat(u32 tree, struct host_stat *st)
+{
+	const struct boot_info *b = boot_info();
+	const struct boot_mount *m = (const void *)((const char *)b +
+						    b->mounts);
+	int error = 0;
+
+	for (u32 i = 0; i < b->mount_count; i++)
+		if ((m[i].kind == BOOT_MOUNT_LAYER ||
+		     m[i].kind == BOOT_MOUNT_VOLUME) && m[i].tree == tree &&
+		    m[i].root.kind) {
+			*st = m[i].root;
+			return 0;
+		}
+	if (host_path_walk(tree, "", st, 1, NULL, 0, &error, NULL) == 1)
+		return 0;
+	return error ? error : -ENOENT;
+}
+
 struct super *hostfs_new(u32 tree, u32 flags)
 {
 	struct super *s = super_alloc("volume", 0x65735546 /* FUSE */);
 	struct host_stat st;
-	int error = 0;
+	int error;
 
 	if (!s)
 		panic("no memory for a volume");
@@ -598,7 +618,8 @@ struct super *hostfs_new(u32 tree, u32 flags)
 	s->priv = (void *)(uintptr_t)tree;
 	s->prefill = hostfs_prefill;
 	s->statfs = hostfs_statfs;
-	if (host_path_walk(tree, "", &st, 1, NULL, 0, &error, NULL) != 1) {
+	error = hostfs_root_stat(tree, &st);
+	if (error) {
 		klog("volume %u: error %d", tree, -error);
 		memset(&st, 0, sizeof(st));
 		st.kind = HOST_KIND_DIR;

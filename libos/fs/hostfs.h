@@ -75,4 +75,7 @@ void hostwatch_resumed(void);
 bool hostwatch_holds(const struct dentry *d, u64 stamp);
 bool hostwatch_still_holds(u32 hash, u64 seen);
 
+/* What the root of a host tree is. */
+int hostfs_root_stat(u32 tree, struct host_stat *st);
+
 #endif

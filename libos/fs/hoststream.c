@@ -228,7 +228,8 @@ static struct inode *stream_inode(host_handle h, const struct host_stat *st)
 	return i;
 }
 
-struct file *hoststream_file(host_handle h, u32 flags, const char *name)
+struct file *hoststream_file(host_handle h, u32 flags, const char *name,
+			     const struct host_stat *st)
 {
 	struct hoststream *s = kzalloc(sizeof(*s));
 	struct inode *i;
@@ -237,7 +238,9 @@ struct file *hoststream_file(host_handle h, u32 flags, const char *name)
 	if (!s)
 		return err_ptr(-ENOMEM);
 	s->name = name;
-	if (host_stream_stat(h, &s->st))
+	if (st->kind)
+		s->st = *st;
+	else if (host_stream_stat(h, &s->st))
 		s->st.kind = HOST_KIND_FIFO;
 	i = stream_inode(h, &s->st);
 	f = i ? file_alloc(&hoststream_ops, i, flags, s) : NULL;

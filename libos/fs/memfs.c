@@ -2,6 +2,7 @@
  * memfs.c - the in-memory file system: the private copy-on-write root,
  * tmpfs, memfd and shared memory.  See memfs.h for its parts.
  */
+#include "hostfs.h"
 #include "memfs.h"
 
 #include <libos/heap.h>
@@ -266,11 +267,11 @@ static int memfs_statfs(struct super *s, u64 *blocks, u64 *free, u64 *files)
 static struct inode *root_of_tree(struct super *s, u32 tree)
 {
 	struct host_stat st;
-	int error = 0;
+	int error = hostfs_root_stat(tree, &st);
 	struct inode *i;
 
-	if (host_path_walk(tree, "", &st, 1, NULL, 0, &error, NULL) != 1)
-		return err_ptr(error ? error : -ENOENT);
+	if (error)
+		return err_ptr(error);
 	if (st.kind == HOST_KIND_SYMLINK)
 		return err_ptr(-ELOOP);
 	i = lower_inode(s, &st, tree, "", "");

@@ -89,14 +89,26 @@ static void random_mix_host(void)
 	random_requests = 0;
 }
 
+/* The boot record's seed is fresh from the host, once. */
+static void random_first_seed(void)
+{
+	struct boot_info *b = (struct boot_info *)BOOT_INFO_ADDR;
+	u8 any = 0;
+
+	for (size_t i = 0; i < sizeof(b->seed); i++)
+		any |= b->seed[i];
+	if (any) {
+		random_mix(b->seed, sizeof(b->seed));
+		memset(b->seed, 0, sizeof(b->seed));
+	} else {
+		random_mix_host();
+	}
+}
+
 static void random_refill(void)
 {
 	if (!random_seeded) {
-		const struct boot_info *b = boot_info();
-
-		if (b)
-			random_mix(b->seed, sizeof(b->seed));
-		random_mix_host();
+		random_first_seed();
 		random_seeded = true;
 	} else if (++random_requests > RESEED_REQUESTS) {
 		random_mix_host();

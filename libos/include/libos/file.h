@@ -168,6 +168,7 @@ ssize_t file_read(struct file *f, struct uio *u, u64 *pos);
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos);
 
 /* A host stream handed in (stdin, stdout, a console): plain read/write. */
-struct file *hoststream_file(host_handle h, u32 flags, const char *name);
+struct file *hoststream_file(host_handle h, u32 flags, const char *name,
+			     const struct host_stat *st);
 
 #endif
