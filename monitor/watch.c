@@ -18,7 +18,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define WATCH_LIMIT 8192 /* of one sandbox */
+#define WATCH_LIMIT 2048 /* of one sandbox: the user has but so many */
 #define WATCH_MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | \
 		    IN_ATTRIB | IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE_SELF | \
 		    IN_MOVE_SELF | IN_ONLYDIR)
