@@ -183,6 +183,16 @@ print(len([os.open("/etc/passwd", 0)]))')"
 same "processors: what it is told" "1 1" "$(run --cpus 0.5 sh -c \
 	'echo $(nproc) $(grep -c ^processor /proc/cpuinfo)')"
 
+# Two that never rest, for two seconds: what they used, all in all.
+used() {
+	local TIMEFORMAT='%U %S'
+	{ time run "$@" sh -c 'timeout 2 sh -c "while :; do :; done" &
+		timeout 2 sh -c "while :; do :; done"; wait' >/dev/null 2>&1
+	} 2>&1 | awk '{ print $1 + $2 }'
+}
+check "processors: no more than one" \
+	awk -v used="$(used --cpus 1)" 'BEGIN { exit !(used > 0 && used < 2.8) }'
+
 # ---- the others
 same "the neighbour goes on" "running 0" "$("$BAILEY" inspect neighbour |
 	sed -n 's/.*"Status": "\([a-z]*\)".*/\1/p') $("$BAILEY" exec neighbour \
