@@ -51,6 +51,7 @@ part "small programs, natively and inside" bash tests/progs.sh
 for t in tests/hostile/*.sh tests/real/*.sh; do
 	[ -e "$t" ] && part "$t" bash "$t"
 done
+part "as an ordinary user" bash tests/user.sh
 
 while read -r p f s; do
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
