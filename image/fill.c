@@ -17,6 +17,7 @@
 
 #include "image/util.h"
 
+#define FEW 4u /* items that are not worth a thread */
 #define NO_ITEM 0xffffffffu
 
 struct item {
@@ -36,9 +37,11 @@ struct fill {
 	uint32_t *item_of;         /* by position */
 	uint32_t *order;           /* positions, item by item */
 	size_t table_size;         /* of item_of, and of order */
+	pthread_t caller;          /* works too, and alone tells of progress */
+	image_progress_fn progress;
+	void *arg;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	size_t next, end, done;    /* items */
+	size_t next, end;          /* items */
 	bool is_check, has_failed;
 	struct err why;
 };
@@ -221,7 +224,6 @@ struct fill *fill_start(struct image *i, struct layout *l, int out,
 	f->layout = l;
 	f->out = out;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_cond_init(&f->changed, NULL);
 	if (!make_items(f, e) && !write_tables(f, e) && !write_head(f, e))
 		return f;
 	fill_free(f);
@@ -288,6 +290,18 @@ static void advance(struct fill *f)
 	__atomic_store_n(&f->live->ready, ready, __ATOMIC_RELEASE);
 }
 
+static void tell(const struct fill *f)
+{
+	struct image_progress p = { .phase = "unpacking" };
+
+	if (!f->progress || !pthread_equal(pthread_self(), f->caller))
+		return;
+	p.bytes_in = p.bytes_out = __atomic_load_n(&f->live->ready,
+						   __ATOMIC_RELAXED) * PAGE;
+	p.bytes_total = (uint64_t)f->layout->count * PAGE;
+	f->progress(f->arg, &p);
+}
+
 static void *work(void *arg)
 {
 	struct fill *f = arg;
@@ -301,13 +315,12 @@ static void *work(void *arg)
 
 		pthread_mutex_unlock(&f->lock);
 		rc = do_item(f, t, r, &e);
+		tell(f);
 		pthread_mutex_lock(&f->lock);
-		f->done++;
 		if (!rc && !f->is_check) {
 			t->is_done = true;
 			advance(f);
 		}
-		pthread_cond_signal(&f->changed);
 	}
 	if (rc && !f->has_failed) {
 		f->has_failed = true;
@@ -319,13 +332,12 @@ static void *work(void *arg)
 }
 
 /* Items up to f->end, by as many threads as are worth it. */
-static int run_items(struct fill *f, image_progress_fn progress, void *arg,
-		     struct err *e)
+static int run_items(struct fill *f, struct err *e)
 {
 	pthread_t thread[16];
 	sigset_t all, old;
 	size_t left = f->end - f->next;
-	int want = left < 16 ? 0 : processor_count() - 1, n = 0;
+	int want = left < FEW ? 0 : processor_count() - 1, n = 0;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -344,23 +356,16 @@ int fill_until(struct fill *f, uint32_t until, image_progress_fn progress,
 	       void *arg, struct err *e)
 {
 	uint32_t at;
-	size_t end = f->next;
 
+	f->end = f->next;
 	for (at = (uint32_t)f->live->ready; at < until; at++)
-		if (f->item_of[at] != NO_ITEM && f->item_of[at] >= end)
-			end = f->item_of[at] + 1;
-	while (f->next < end) {
-		struct image_progress p = { .phase = "unpacking" };
-
-		f->end = f->next + 256 < end ? f->next + 256 : end;
-		if (run_items(f, progress, arg, e))
-			return -1;
-		p.bytes_in = f->live->ready * PAGE;
-		p.bytes_total = (uint64_t)f->layout->count * PAGE;
-		p.bytes_out = p.bytes_in;
-		if (progress)
-			progress(arg, &p);
-	}
+		if (f->item_of[at] != NO_ITEM && f->item_of[at] >= f->end)
+			f->end = f->item_of[at] + 1;
+	f->caller = pthread_self();
+	f->progress = progress;
+	f->arg = arg;
+	if (run_items(f, e))
+		return -1;
 	advance(f);
 	return 0;
 }
@@ -372,7 +377,8 @@ int fill_check_rest(struct fill *f, struct err *e)
 
 	f->is_check = true;
 	f->end = f->items;
-	rc = run_items(f, NULL, NULL, e);
+	f->progress = NULL;
+	rc = run_items(f, e);
 	f->is_check = false;
 	f->next = next;
 	return rc;

@@ -24,8 +24,8 @@ struct frame_reader *frame_reader_new(struct err *e)
 
 	if (r) {
 		r->context = ZSTD_createDCtx();
-		r->in = malloc(2 * RAW_MAX);
-		r->out = malloc(RAW_MAX);
+		r->in = big_alloc(2 * RAW_MAX);
+		r->out = big_alloc(RAW_MAX);
 		if (r->context && r->in && r->out)
 			return r;
 	}
@@ -39,8 +39,8 @@ void frame_reader_free(struct frame_reader *r)
 	if (!r)
 		return;
 	ZSTD_freeDCtx(r->context);
-	free(r->in);
-	free(r->out);
+	big_free(r->in, 2 * RAW_MAX);
+	big_free(r->out, RAW_MAX);
 	free(r);
 }
 

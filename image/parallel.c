@@ -13,11 +13,29 @@
 struct work {
 	const struct image *image;
 	frame_fn fn;
+	pthread_t caller;   /* works too, and alone tells of progress */
+	image_progress_fn progress;
+	void *arg;
+	const char *phase;
 	pthread_mutex_t lock;
 	uint32_t next, end; /* frames */
 	bool has_failed;
 	struct err why;
 };
+
+static void tell(const struct work *w, uint32_t frame)
+{
+	const struct image *i = w->image;
+	struct image_progress p = {
+		.bytes_in = (uint64_t)i->first[frame + 1] * PAGE,
+		.bytes_total = (uint64_t)i->index.stored_pages * PAGE,
+		.bytes_out = i->frame[frame].offset + i->frame[frame].size,
+		.phase = w->phase,
+	};
+
+	if (w->progress && pthread_equal(pthread_self(), w->caller))
+		w->progress(w->arg, &p);
+}
 
 static void *run(void *arg)
 {
@@ -32,6 +50,7 @@ static void *run(void *arg)
 
 		pthread_mutex_unlock(&w->lock);
 		rc = w->fn(r, w->image, frame, &e);
+		tell(w, frame);
 		pthread_mutex_lock(&w->lock);
 	}
 	if (rc && !w->has_failed) {
@@ -62,24 +81,13 @@ static void run_all(struct work *w)
 int parallel_frames(const struct image *i, frame_fn fn, const char *phase,
 		    image_progress_fn progress, void *arg, struct err *e)
 {
-	struct work w = { .image = i, .fn = fn };
-	struct image_progress p = { .phase = phase };
-	uint32_t count = i->index.frame_count;
+	struct work w = { .image = i, .fn = fn, .caller = pthread_self(),
+			  .progress = progress, .arg = arg, .phase = phase,
+			  .end = i->index.frame_count };
 
 	pthread_mutex_init(&w.lock, NULL);
-	p.bytes_total = (uint64_t)i->index.stored_pages * PAGE;
-	while (w.next < count) {
-		w.end = count - w.next > 64 ? w.next + 64 : count;
-		run_all(&w);
-		if (w.has_failed && e)
-			*e = w.why;
-		if (w.has_failed)
-			return -1;
-		p.bytes_in = (uint64_t)i->first[w.next] * PAGE;
-		p.bytes_out = i->frame[w.next - 1].offset +
-			i->frame[w.next - 1].size;
-		if (progress)
-			progress(arg, &p);
-	}
-	return 0;
+	run_all(&w);
+	if (w.has_failed && e)
+		*e = w.why;
+	return w.has_failed ? -1 : 0;
 }

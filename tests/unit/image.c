@@ -7,6 +7,8 @@
 
 #include <signal.h>
 
+#include "image/processor.h"
+
 static int checks, failures;
 static const char *base;
 static struct model model, second;
@@ -444,6 +446,22 @@ static void put(const char *path, const char *text)
 	fclose(f);
 }
 
+static void test_processor(void)
+{
+	uint64_t all[4] = { ~0ull, ~0ull, ~0ull, ~0ull }, none[4] = { 0 };
+	uint64_t here[4];
+	char names[2000], few[8];
+
+	processor_features(here);
+	check(!processor_missing(here, here, names, sizeof(names)) &&
+	      !names[0], "processor", names);
+	check(processor_missing(all, none, names, sizeof(names)) > 50 &&
+	      strstr(names, "avx512f") && strstr(names, "pkru-state"),
+	      "processor", names);
+	check(processor_missing(all, none, few, sizeof(few)) > 50 &&
+	      strlen(few) < 8, "processor", "overrun");
+}
+
 static void test_host(void)
 {
 	char dir[256];
@@ -537,6 +555,7 @@ int main(int argc, char **argv)
 	test_zeros();
 	test_records();
 	test_twice();
+	test_processor();
 	test_host();
 	test_no_room();
 	test_diff();
