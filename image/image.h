@@ -116,10 +116,9 @@ int image_diff(struct image *a, struct image *b,
 /* ---- unpacking ---------------------------------------------------------- */
 /* The unpacked pages (pages.h) in a read-only handle, and the library OS's
  * file: from the cache if it is there, else made (in the cache when keep,
- * else in memory of this process only).  With an unfinished unpacking the
- * call returns once the kernel heap is there; a thread or process of the
- * caller goes on and advances `ready`.  Every checksum of the file has been
- * looked at by then.  An encrypted image is never kept. */
+ * else in memory of this process only).  Every checksum of the file has been
+ * looked at when the call returns, and all pages are there.  An encrypted
+ * image is never kept. */
 struct image_unpacked {
 	int pages;      /* readable; the caller closes */
 	char libos[4096]; /* path */
@@ -127,8 +126,13 @@ struct image_unpacked {
 };
 int image_unpack(struct image *i, bool keep, struct image_unpacked *out,
 		 image_progress_fn progress, void *arg, struct err *e);
-/* As image_unpack() with keep, but returns when all is there and on the
- * disk; an encrypted image is refused. */
+/* The same, but returns once the kernel heap is there: a process of its own
+ * goes on and advances `ready`.  Only for a library OS that waits for it. */
+int image_unpack_lazily(struct image *i, bool keep,
+			struct image_unpacked *out,
+			image_progress_fn progress, void *arg, struct err *e);
+/* As image_unpack() with keep, and all is on the disk; an encrypted image is
+ * refused. */
 int image_warm(struct image *i, struct image_unpacked *out,
 	       image_progress_fn progress, void *arg, struct err *e);
 /* The same for an image that is in the cache already, by its file's identity

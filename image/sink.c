@@ -70,8 +70,10 @@ static int open_file(struct sink *s, const char *path, struct err *e)
 int sink_open(struct sink *s, const char *path, const char *passphrase,
 	      struct err *e)
 {
+	char *real;
 	struct stat st;
 	bool is_there;
+	int rc = 0;
 
 	memset(s, 0, sizeof(*s));
 	s->fd = s->dir = -1;
@@ -87,14 +89,18 @@ int sink_open(struct sink *s, const char *path, const char *passphrase,
 			errno = EISDIR;
 			return fail_open(s, e);
 		}
-		/* A device or a named pipe is written to, not replaced. */
-		if (is_there && !S_ISREG(st.st_mode)) {
+		/* A device or a named pipe is written to, not replaced;
+		 * what a link names is replaced, not the link. */
+		real = is_there ? realpath(path, NULL) : NULL;
+		if (is_there && !S_ISREG(st.st_mode))
 			s->fd = open(path, O_WRONLY | O_CLOEXEC);
-			if (s->fd < 0)
-				return fail_open(s, e);
-		} else if (open_file(s, path, e)) {
+		else
+			rc = open_file(s, real ? real : path, e);
+		free(real);
+		if (!rc && s->fd < 0)
+			rc = fail_open(s, e);
+		if (rc)
 			return -1;
-		}
 	}
 	if (passphrase && !(s->envelope = envelope_start(s, passphrase, e))) {
 		sink_discard(s);

@@ -219,6 +219,24 @@ static void test_pipe(void)
 	check(!status, "through a pipe", "save");
 }
 
+/* A link stays one, and what it names is replaced. */
+static void test_link(void)
+{
+	struct image_totals t;
+	struct err e = { 0 };
+	struct stat st;
+
+	mkdir(in_base("elsewhere"), 0700);
+	check(!symlink("elsewhere/real.bly", in_base("link.bly")) &&
+	      close(open(in_base("elsewhere/real.bly"),
+			 O_CREAT | O_WRONLY, 0600)) == 0 &&
+	      !model_save(&model, in_base("link.bly"), NULL, NULL, NULL, &t,
+			  &e), "link", e.text);
+	check(!lstat(in_base("link.bly"), &st) && S_ISLNK(st.st_mode) &&
+	      !load(in_base("elsewhere/real.bly"), false, &e), "link",
+	      e.text);
+}
+
 static void test_same_target(void)
 {
 	struct image_options o = { .since = in_base("kill/target.bly") };
@@ -284,6 +302,7 @@ int main(int argc, char **argv)
 	test_damaged_copy();
 	test_broken_pipe();
 	test_pipe();
+	test_link();
 	test_same_target();
 	test_random_records();
 	printf("image life: %d checks, %d failures\n", checks, failures);
