@@ -67,40 +67,44 @@ static int open_file(struct sink *s, const char *path, struct err *e)
 	return s->fd < 0 ? fail_open(s, e) : 0;
 }
 
+static int open_path(struct sink *s, const char *path, struct err *e)
+{
+	struct stat st;
+	bool is_there = !stat(path, &st);
+	char *real;
+	int rc = 0;
+
+	if (is_there && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return fail_open(s, e);
+	}
+	/* A device or a named pipe is written to, not replaced. */
+	if (is_there && !S_ISREG(st.st_mode)) {
+		s->fd = open(path, O_WRONLY | O_CLOEXEC);
+		return s->fd < 0 ? fail_open(s, e) : 0;
+	}
+	/* What a link names is replaced, not the link. */
+	real = is_there ? realpath(path, NULL) : NULL;
+	rc = open_file(s, real ? real : path, e);
+	free(real);
+	return rc;
+}
+
 int sink_open(struct sink *s, const char *path, const char *passphrase,
 	      struct err *e)
 {
-	char *real;
-	struct stat st;
-	bool is_there;
-	int rc = 0;
+	bool is_stream = !strcmp(path, "-");
 
 	memset(s, 0, sizeof(*s));
 	s->fd = s->dir = -1;
-	s->shown = path;
-	if (!strcmp(path, "-")) {
-		s->shown = "standard output";
+	snprintf(s->shown, sizeof(s->shown), "%s",
+		 is_stream ? "standard output" : path);
+	if (is_stream) {
 		s->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 		if (s->fd < 0)
 			return fail_open(s, e);
-	} else {
-		is_there = !stat(path, &st);
-		if (is_there && S_ISDIR(st.st_mode)) {
-			errno = EISDIR;
-			return fail_open(s, e);
-		}
-		/* A device or a named pipe is written to, not replaced;
-		 * what a link names is replaced, not the link. */
-		real = is_there ? realpath(path, NULL) : NULL;
-		if (is_there && !S_ISREG(st.st_mode))
-			s->fd = open(path, O_WRONLY | O_CLOEXEC);
-		else
-			rc = open_file(s, real ? real : path, e);
-		free(real);
-		if (!rc && s->fd < 0)
-			rc = fail_open(s, e);
-		if (rc)
-			return -1;
+	} else if (open_path(s, path, e)) {
+		return -1;
 	}
 	if (passphrase && !(s->envelope = envelope_start(s, passphrase, e))) {
 		sink_discard(s);

@@ -19,7 +19,7 @@ struct sink {
 	int fd;
 	int dir;              /* that the file is in; -1: a stream */
 	char *name, *temp;    /* in dir; temp: NULL while it has no name */
-	const char *shown;    /* for messages */
+	char shown[300];      /* for messages */
 	uint64_t offset;      /* of plain bytes written */
 	uint64_t file_bytes;  /* written */
 	uint64_t flushed;     /* of these on their way to the disk */
