@@ -30,7 +30,7 @@ typedef void (*image_progress_fn)(void *arg, const struct image_progress *p);
 
 /* ---- writing ------------------------------------------------------------ */
 struct image_options {
-	int level;               /* of zstd; 0: 6 at first, 1 for large images */
+	int level;               /* of zstd; 0: 6 at first, 1 if large */
 	int threads;             /* 0: one per processor */
 	const char *since;       /* path of a previous image, or NULL */
 	const char *passphrase;  /* encrypt, or NULL */
@@ -117,8 +117,9 @@ int image_diff(struct image *a, struct image *b,
 /* The unpacked pages (pages.h) in a read-only handle, and the library OS's
  * file: from the cache if it is there, else made (in the cache when keep,
  * else in memory of this process only).  Every checksum of the file has been
- * looked at when the call returns, and all pages are there.  An encrypted
- * image is never kept. */
+ * looked at when the call returns.  If there is much to unpack, it returns
+ * once the kernel heap is there; a process of its own goes on and advances
+ * `ready`.  An encrypted image is never kept. */
 struct image_unpacked {
 	int pages;      /* readable; the caller closes */
 	char libos[4096]; /* path */
@@ -126,13 +127,8 @@ struct image_unpacked {
 };
 int image_unpack(struct image *i, bool keep, struct image_unpacked *out,
 		 image_progress_fn progress, void *arg, struct err *e);
-/* The same, but returns once the kernel heap is there: a process of its own
- * goes on and advances `ready`.  Only for a library OS that waits for it. */
-int image_unpack_lazily(struct image *i, bool keep,
-			struct image_unpacked *out,
-			image_progress_fn progress, void *arg, struct err *e);
-/* As image_unpack() with keep, and all is on the disk; an encrypted image is
- * refused. */
+/* As image_unpack() with keep, but to the end and to the disk; an encrypted
+ * image is refused. */
 int image_warm(struct image *i, struct image_unpacked *out,
 	       image_progress_fn progress, void *arg, struct err *e);
 /* The same for an image that is in the cache already, by its file's identity

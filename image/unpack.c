@@ -1,10 +1,9 @@
 /*
  * unpack.c - images into files of pages: in the cache, or in memory.
  *
- * When it is to be done lazily, the caller waits for the kernel heap's pages
- * and for every checksum; if much is left, a process of its own goes on, so
- * that the caller may fork, exec or end as it likes.  The entry of the cache
- * gets its name when it is whole.
+ * The caller waits for the kernel heap's pages and for every checksum; if much
+ * is left, a process of its own goes on, so that the caller may fork, exec or
+ * end as it likes.  The entry of the cache gets its name when it is whole.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +20,6 @@
 #include "image/fill.h"
 #include "image/parallel.h"
 #include "image/util.h"
-
-enum how { LAZILY, WHOLE, SYNCED };
 
 #define LAZY_PAGES 8192u /* less is done before the caller goes on */
 
@@ -201,11 +198,11 @@ static int start_background(struct job *j, struct err *e)
 }
 
 /* ---- the call ----------------------------------------------------------- */
-static int unpack_now(struct job *j, enum how how, struct image_unpacked *out,
-		      image_progress_fn progress, void *arg, struct err *e)
+static int unpack_now(struct job *j, bool is_warming,
+		      struct image_unpacked *out, image_progress_fn progress, void *arg, struct err *e)
 {
 	const struct layout *l = &j->layout;
-	bool is_lazy = how == LAZILY && l->count - l->heap > LAZY_PAGES;
+	bool is_lazy = !is_warming && l->count - l->heap > LAZY_PAGES;
 
 	if (open_target(j, e) || check_room(j, e))
 		return -1;
@@ -219,7 +216,7 @@ static int unpack_now(struct job *j, enum how how, struct image_unpacked *out,
 	if (out->pages < 0)
 		return FAIL(e, "cannot open the unpacked pages: %s",
 			    strerror(errno));
-	return is_lazy ? start_background(j, e) : finish(j, how == SYNCED, e);
+	return is_lazy ? start_background(j, e) : finish(j, is_warming, e);
 }
 
 /* The cache has the contents that the id stands for; a file that was not seen
@@ -247,7 +244,7 @@ static void remember(const struct image *i)
 	cache_place_add(i->trailer.id, i->path);
 }
 
-static int unpack_cold(struct image *i, bool keep, enum how how,
+static int unpack_cold(struct image *i, bool keep, bool is_warming,
 		       struct image_unpacked *out, image_progress_fn progress,
 		       void *arg, struct err *e)
 {
@@ -257,7 +254,7 @@ static int unpack_cold(struct image *i, bool keep, enum how how,
 
 	rc = unpack_libos(i, j.is_kept, out, e) || image_need_parents(i, e) ||
 		layout_make(&j.layout, i, e) ||
-		unpack_now(&j, how, out, progress, arg, e);
+		unpack_now(&j, is_warming, out, progress, arg, e);
 	end_job(&j);
 	if (rc && out->pages >= 0) {
 		close(out->pages);
@@ -268,7 +265,7 @@ static int unpack_cold(struct image *i, bool keep, enum how how,
 	return rc ? -1 : 0;
 }
 
-static int unpack(struct image *i, bool keep, enum how how,
+static int unpack(struct image *i, bool keep, bool is_warming,
 		  struct image_unpacked *out, image_progress_fn progress,
 		  void *arg, struct err *e)
 {
@@ -276,7 +273,7 @@ static int unpack(struct image *i, bool keep, enum how how,
 	out->was_warm = false;
 	if (i->is_encrypted ||
 	    cache_find(i->trailer.id, out, NULL, NULL) != 1)
-		return unpack_cold(i, keep, how, out, progress, arg, e);
+		return unpack_cold(i, keep, is_warming, out, progress, arg, e);
 	if (!check_file(i, e)) {
 		remember(i);
 		return 0;
@@ -289,14 +286,7 @@ static int unpack(struct image *i, bool keep, enum how how,
 int image_unpack(struct image *i, bool keep, struct image_unpacked *out,
 		 image_progress_fn progress, void *arg, struct err *e)
 {
-	return unpack(i, keep, WHOLE, out, progress, arg, e);
-}
-
-int image_unpack_lazily(struct image *i, bool keep,
-			struct image_unpacked *out,
-			image_progress_fn progress, void *arg, struct err *e)
-{
-	return unpack(i, keep, LAZILY, out, progress, arg, e);
+	return unpack(i, keep, false, out, progress, arg, e);
 }
 
 int image_warm(struct image *i, struct image_unpacked *out,
@@ -305,7 +295,7 @@ int image_warm(struct image *i, struct image_unpacked *out,
 	if (i->is_encrypted)
 		return FAIL(e, "%s is encrypted: it is not kept in the cache, "
 			    "where its pages would be readable", i->path);
-	return unpack(i, true, SYNCED, out, progress, arg, e);
+	return unpack(i, true, true, out, progress, arg, e);
 }
 
 int image_find_warm(const char *path, struct image_unpacked *out,
