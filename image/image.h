@@ -30,7 +30,7 @@ typedef void (*image_progress_fn)(void *arg, const struct image_progress *p);
 
 /* ---- writing ------------------------------------------------------------ */
 struct image_options {
-	int level;               /* of zstd; 0: 6 at first, 1 if large */
+	int level;               /* of zstd; 0: 5 at first, 1 if large */
 	int threads;             /* 0: one per processor */
 	const char *since;       /* path of a previous image, or NULL */
 	const char *passphrase;  /* encrypt, or NULL */
