@@ -271,6 +271,8 @@ static int move(struct move *m, struct err *e)
 	if (has_arrived && !failed) {
 		failed = saving_end(&m->saving, e);
 		end_ssh(m);
+		if (!failed)
+			state_remove(&m->state); /* it is not here any more */
 		return failed;
 	}
 	saving_let_go(&m->saving);

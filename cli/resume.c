@@ -69,8 +69,22 @@ static int parse(struct resume *o, int argc, char **argv, struct err *e)
 	return grants_ports(r, &o->ports, 0, e);
 }
 
+/* The sandbox that `save --stop` made this image of, if it is still listed. */
+static bool find_predecessor(const struct resume *o, const char *name,
+			     struct state *old)
+{
+	struct err ignored;
+	const char *id;
+
+	if (!name || state_find(name, old, &ignored) ||
+	    old->status != STATE_EXITED)
+		return false;
+	id = json_string_value(json_object_get(old->json, "SavedAs"));
+	return id && !strcmp(id, o->resuming.id);
+}
+
 /* Who is named by nobody takes the name that it had, if it is free. */
-static int claim(struct resume *o, struct err *e)
+static int claim_any(struct resume *o, struct err *e)
 {
 	struct sandbox_config *c = &o->launch.request.config;
 
@@ -81,6 +95,26 @@ static int claim(struct resume *o, struct err *e)
 		return 0;
 	c->name = NULL;
 	return launch_claim(&o->launch, e);
+}
+
+/* What runs on under its old name keeps its log. */
+static int claim(struct resume *o, struct err *e)
+{
+	const char *name = o->launch.request.config.name;
+	struct state *s = &o->launch.state, old;
+	char *kept = NULL;
+
+	if (find_predecessor(o, name ? name : o->resuming.name, &old)) {
+		kept = xasprintf("%s/.log-%s", state_root(NULL), old.id);
+		if (rename(xasprintf("%s/log", old.dir), kept))
+			kept = NULL;
+		state_remove(&old);
+	}
+	if (claim_any(o, e))
+		return -1;
+	if (kept && rename(kept, xasprintf("%s/log", s->dir)))
+		unlink(kept);
+	return 0;
 }
 
 /* What the sandbox had and now lacks, so that nobody wonders. */

@@ -3,7 +3,7 @@
  */
 #include "cli/saving.h"
 #include "cli/passphrase.h"
-#include "cli/progress.h"
+#include "cli/resuming.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +99,18 @@ static void report(const struct save *o)
 			(double)s->pause_ns / 1e6);
 }
 
+/* What it goes on from is noted: resume takes its name and its log over. */
+static int end(struct save *o, struct err *e)
+{
+	struct state *s = o->saving.state;
+	char id[33];
+
+	json_object_set_new(s->json, "SavedAs",
+			    json_string(id_text(o->saving.totals.id, id)));
+	return state_save(s, e) || saving_end(&o->saving, e) ?
+		-1 : 0;
+}
+
 int cmd_save(int argc, char **argv)
 {
 	struct save o = { 0 };
@@ -124,7 +136,7 @@ int cmd_save(int argc, char **argv)
 		saving_let_go(&o.saving);
 		return 128 + o.saving.signal;
 	}
-	if (o.is_stopped && saving_end(&o.saving, &e))
+	if (o.is_stopped && end(&o, &e))
 		return message_error(&e);
 	saving_leave(&o.saving);
 	return 0;

@@ -34,10 +34,9 @@ check "runs on" until_true counts count "$last"
 ok "save --stop" save count -o "$TMP/count.bly" --stop
 last=$(b logs --tail 1 count)
 check "stopped" sh -c "'$BAILEY' ps -a | grep -q 'Exited (137)'"
-b rm count >/dev/null
 ok "resume" resume -d "$TMP/count.bly"
 check "under its name" until_true counts count "$last"
-same "the next number" $((last + 1)) "$(b logs count | head -1)"
+same "not a number is lost" "" "$(b logs count | awk '$1 != NR')"
 same "inspect tells the image" 32 "$(b inspect count | sed -n \
 	's/.*"Image": "\(.*\)".*/\1/p' | tr -d '\n' | wc -c | tr -d ' ')"
 ok "another" resume -d --name two "$TMP/count.bly"
@@ -86,7 +85,7 @@ status "move: refused there" 125 "$BAILEY" move tree host --ssh "$TMP/ssh" \
 check "runs on here" until_true counts tree "$last"
 last=$(b logs --tail 1 tree)
 ok "move" move tree host --ssh "$TMP/ssh" --bailey "$PWD/$BAILEY"
-same "gone here" "" "$(b ps -q)"
+same "gone here" "" "$(b ps -a | grep tree)"
 there() { XDG_RUNTIME_DIR=$TMP/there "$@"; }
 check "runs there" there until_true counts tree "$last"
 there b rm -f tree >/dev/null
@@ -115,7 +114,6 @@ if command -v python3 >/dev/null && command -v curl >/dev/null; then
 	get() { curl -sf -m 5 "http://127.0.0.1:$1/hostname"; }
 	until_true get "$port"
 	ok "save a server" save web -o "$TMP/web.bly" --stop
-	b rm web >/dev/null
 	ok "the port is free again" resume -d --name web \
 		-p "127.0.0.1:$port:8000" "$TMP/web.bly"
 	check "and answers" get "$port"
