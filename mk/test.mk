@@ -26,4 +26,8 @@ bench: all
 	@mkdir -p bench/out
 	python3 bench/run.py --bailey $(B)/bailey --json bench/out/results.json
 
-.PHONY: deps deps-build test test-all demo bench
+bench-save: all
+	@mkdir -p bench/out
+	python3 bench/save.py --bailey $(B)/bailey --json bench/out/save.json
+
+.PHONY: deps deps-build test test-all demo bench bench-save

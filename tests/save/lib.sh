@@ -30,6 +30,7 @@ tries() {
 	done
 	return 1
 }
+fails() { ! "$@"; }
 log_has() { by logs "$1" 2>/dev/null | grep -qF -- "$2"; }
 shows() { tries 100 log_has "$1" "$2"; }
 

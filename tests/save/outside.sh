@@ -114,11 +114,16 @@ same "private layer and volume" "mine removed first second END" \
 	"$(by logs vol2 | xargs)"
 same "volumes are written" out "$(cat "$TMP/v/new" 2>/dev/null)"
 
-# ---- the volume is not given: nothing of it can be reached
-by resume -d --name vol3 "$TMP/vol.bly" >"$TMP/out" 2>&1 &&
-	by exec vol3 cat /v/kept >"$TMP/leak" 2>/dev/null
-check "what the resuming user does not grant is not there" \
-	sh -c "! grep -q first '$TMP/leak'"
+# ---- the volume is not given: nothing starts
+status "a volume that is not granted" 125 "$BAILEY" resume -d --name vol3 \
+	"$TMP/vol.bly"
+check "it says which" grep -q -- '-v HOST:/v' "$TMP/status.log"
+mkdir "$TMP/other"
+echo other >"$TMP/other/kept"
+cp "$TMP/v/changed" "$TMP/other/"
+by resume -d --name vol4 -v "$TMP/other:/v" "$TMP/vol.bly" >/dev/null 2>&1 &&
+	same "another directory in its place is what is seen" other \
+		"$(by exec vol4 cat /v/kept 2>&1)"
 
 # ---- pause and unpause
 quietly run -d --name ticks sh -c 'i=0; while :; do i=$((i + 1)); echo $i

@@ -31,6 +31,7 @@ stop_and_resume() { # TITLE NAME [OPTION...]: NAME becomes NAME-2
 	size=$(stat -c %s "$TMP/$2.bly" 2>/dev/null)
 	[ -n "$QUIET" ] || echo "     image of $2: $((size / 1024)) KiB"
 	rm -f "$TMP/$2.bly"
+	"$BAILEY" ps -q --no-trunc | grep -q . # else there is nothing to check
 }
 started() { # NAME OPTION... PROGRAM ARG...
 	quietly run -d --name "$1" -v "$work:/work" "${@:2}"
@@ -101,7 +102,7 @@ A
 	check "python: computes" shows py READY
 	sleep 0.3
 	same "python: it has not ended" READY "$(by logs py)"
-	stop_and_resume python py
+	stop_and_resume python py || return
 	same "python: it ends well" 0 "$(ended py-2)"
 	same "python: the same numbers" \
 		"$($python "$work/compute.py" | tail -n 1)" "$(by logs py-2)"
@@ -135,7 +136,7 @@ if __name__ == "__main__":
 A
 	started pool $python /work/pool.py
 	check "pool: works" shows pool READY
-	stop_and_resume pool pool
+	stop_and_resume pool pool || return
 	same "pool: it ends well" 0 "$(ended pool-2)"
 	same "pool: nothing lost, nothing twice" \
 		"$($python "$work/pool.py" | tail -n 1)" \
@@ -153,7 +154,7 @@ test_pipeline() {
 		check "pipeline: save $i, it flows on" by save flow -o "$TMP/f.bly"
 	done
 	same "pipeline: still flowing" "" "$(by logs flow)"
-	stop_and_resume pipeline flow
+	stop_and_resume pipeline flow || return
 	same "pipeline: ends well" 0 "$(ended flow-2)"
 	same "pipeline: byte for byte" "$(sh -c "$line")" "$(by logs flow-2)"
 }
@@ -192,7 +193,9 @@ test_nginx() {
 	timeout 5 wrk -t1 -c8 -d3s "http://127.0.0.1:$p/" >/dev/null 2>&1 &
 	local load=$!
 	sleep 0.5
-	stop_and_resume "nginx under load" web -p "127.0.0.1:$((++port)):80"
+	: $((++port))
+	stop_and_resume "nginx under load" web -p "127.0.0.1:$port:80" ||
+		return
 	check "nginx serves again at once" curl -sf -m 1 -o /dev/null \
 		"http://127.0.0.1:$port/"
 	wait $load
@@ -224,7 +227,7 @@ test_redis() {
 	same "redis: BGSAVE goes on" 1 "$(redis info persistence | tr -d '\r' |
 		sed -n 's/rdb_bgsave_in_progress://p')"
 	: $((++port))
-	stop_and_resume redis redis -p "127.0.0.1:$port:6379"
+	stop_and_resume redis redis -p "127.0.0.1:$port:6379" || return
 	check "redis answers at once" sh -c "redis-cli -p $port ping | grep -q PONG"
 	same "redis: it writes" 42 "$(redis incr counter)"
 	redis set counter 41 >/dev/null
@@ -287,7 +290,7 @@ test_make() {
 	started build sh -c 'cp -r /work/src /tmp/src; cd /tmp/src;
 		make -j4 && cp all /work/all.saved && ./all'
 	tries 100 sh -c "'$BAILEY' logs build | grep -qc 'p1[0-9].o'"
-	stop_and_resume make build
+	stop_and_resume make build || return
 	same "make: ends well" 0 "$(LIMIT=120 ended build-2)"
 	(cp -r "$work/src" "$TMP/src" && cd "$TMP/src" && make -j4 >/dev/null)
 	same "make: what was built runs" "$("$TMP/src/all")" \
@@ -305,7 +308,7 @@ test_vim() {
 		exec sleep 1000'
 	check "vim: has the text" tries 50 sh -c "'$BAILEY' exec ed tmux \
 		capture-pane -p -t ed | grep -q 'line two'"
-	stop_and_resume vim ed
+	stop_and_resume vim ed || return
 	check "vim: attached again, the text is there, and is written" \
 		$python "$here/talk.py" "$TMP/vim.log" \
 		'expect=unsaved text' 'expect=line two' 'send= and more\x1b' \
@@ -338,7 +341,7 @@ test_postgres() {
 	old=$!
 	sleep 3
 	: $((++port))
-	stop_and_resume "postgres under pgbench" pg -p "127.0.0.1:$port:5432"
+	stop_and_resume "postgres under pgbench" pg -p "127.0.0.1:$port:5432" || return
 	wait $old
 	committed=$(cat "$TMP"/pgbench_log.* | wc -l)
 	check "postgres: pgbench did work" test "$committed" -gt 50
@@ -380,7 +383,7 @@ counts_on() { # TITLE NAME PORT-INSIDE
 	curl -s "http://127.0.0.1:$port/" >/dev/null
 	before=$(curl -s "http://127.0.0.1:$port/")
 	: $((++port))
-	stop_and_resume "$1" "$2" -p "127.0.0.1:$port:$3"
+	stop_and_resume "$1" "$2" -p "127.0.0.1:$port:$3" || return
 	check "$1 serves again" answers "http://127.0.0.1:$port/"
 	after=$(curl -s "http://127.0.0.1:$port/")
 	check "$1 counts on ($before, $after)" test "${after%% *}" -gt \
@@ -480,7 +483,10 @@ test_generations() {
 	answers "http://127.0.0.1:$port/"
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		old=$(by logs $name | tail -n 1)
-		save_stop $name "$TMP/g.bly" || fail "generation $i: save" "$(why)"
+		save_stop $name "$TMP/g.bly" || {
+			fail "generation $i: save" "$(why)"
+			return
+		}
 		name=gen-$i
 		resume $name "$TMP/g.bly" || fail "generation $i: resume" "$(why)"
 		check "generation $i counts on from ${old:-nothing}" \
