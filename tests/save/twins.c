@@ -23,9 +23,7 @@ static void from_file(const char *what, const char *path)
 	unsigned char b[64] = { 0 };
 	int fd = open(path, O_RDONLY), n = read(fd, b, 36);
 
-	if (n <= 0)
-		return SHOW("%s nothing", what);
-	show(what, b, n);
+	show(what, b, n > 0 ? n : 0);
 	close(fd);
 }
 
