@@ -46,7 +46,9 @@ go_on() { quietly kill -s USR1 "$1"; }
 ended() { by wait "$1" 2>/dev/null; }
 save_on() { quietly save "$1" -o "$2"; }
 save_stop() { quietly save --stop "$1" -o "$2"; }
+# What was granted to begin() is granted again; others set their own.
+grants=(-v "$progs:/progs:ro")
 resume() { # NAME FILE [OPTION...]
-	quietly resume -d --name "$1" -v "$progs:/progs:ro" "${@:3}" "$2"
+	quietly resume -d --name "$1" "${grants[@]}" "${@:3}" "$2"
 }
 why() { tail -n 3 "$TMP/errors" 2>/dev/null | tr '\n' ' '; }

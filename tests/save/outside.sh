@@ -142,8 +142,8 @@ a=$(by logs ticks | wc -l)
 sleep 0.3
 same "it stays paused" "$a" "$(by logs ticks | wc -l)"
 check "unpause after the save" quietly unpause ticks
-check "a paused one's image resumes" by resume -d --name ticks2 \
-	"$TMP/paused.bly"
+grants=()
+check "a paused one's image resumes" resume ticks2 "$TMP/paused.bly"
 check "and counts on from there" shows ticks2 $((a + 3))
 check "branch" quietly branch ticks ticks3
 check "both run" shows ticks3 $((a + 10))

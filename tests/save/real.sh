@@ -11,6 +11,7 @@ python=/usr/bin/python3
 work=$TMP/work
 mkdir "$work"
 chmod 777 "$work"
+grants=(-v "$work:/work")
 
 need() { # NAME TOOL...: false, and a line, if one is missing
 	local tool
@@ -145,11 +146,11 @@ A
 
 # ---- five processes in full flow
 test_pipeline() {
-	local line='seq 1 2500000 | sed s/7/seven/ | awk "{ print \$1, NR % 97 }" |
+	local line='seq 1 9000000 | sed s/7/seven/ | awk "{ print \$1, NR % 97 }" |
 		tr a-e A-E | md5sum'
 	local i
 	started flow sh -c "$line"
-	sleep 0.6
+	sleep 0.3
 	for i in 1 2 3; do
 		check "pipeline: save $i, it flows on" by save flow -o "$TMP/f.bly"
 	done
@@ -492,8 +493,7 @@ test_generations() {
 		check "generation $i counts on from ${old:-nothing}" \
 			shows $name $((old + 5))
 		save_stop web$((i - 1)) "$TMP/w.bly"
-		resume web$i "$TMP/w.bly" -v "$work:/work" \
-			-p "127.0.0.1:$((++port)):80"
+		resume web$i "$TMP/w.bly" -p "127.0.0.1:$((++port)):80"
 		check "generation $i of nginx serves" answers \
 			"http://127.0.0.1:$port/"
 	done
