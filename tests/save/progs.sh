@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 WAYS=${WAYS:-on resumed}
 names=("$@")
-special=' outside twins '
+special=' outside twins tamper '
 [ $# -gt 0 ] || for f in "$here"/*.c; do
 	x=$(basename "$f" .c)
 	[[ $special = *" $x "* ]] || names+=("$x")

@@ -30,7 +30,7 @@ start() {
 		$python /count.py && shows "$1" READY
 }
 go_again() { by resume -d --name "$1" -v "$TMP/count.py:/count.py:ro" "${@:3}" "$2"; }
-last() { by logs "$1" 2>/dev/null | tail -n 1; }
+last() { by logs "$1" 2>/dev/null | grep -v READY | tail -n 1; }
 counts() { # NAME: more than a moment ago
 	local was
 	was=$(last "$1")
@@ -170,20 +170,23 @@ for i, (part, at) in enumerate(places):
 print("looked at", len(places))
 os.unlink(bad)
 A
-same "damage of every kind is found before anything starts" "looked at 69" \
+same "damage of every kind is found before anything starts" "looked at 70" \
 	"$($python "$TMP/damage.py" "$BAILEY" "$out/a.bly" \
 		"$TMP/count.py:/count.py:ro" 2>&1)"
 same "nothing of it runs" src "$(by ps | awk 'NR > 1 { print $NF }' | xargs)"
 
-# ---- an unknown version is called that
-$python - "$out/a.bly" "$out/v.bly" <<'A'
-import sys
-data = bytearray(open(sys.argv[1], "rb").read())
-data[8] += 1
-open(sys.argv[2], "wb").write(data)
-A
-status "unknown version" 125 "$BAILEY" resume -d --name version "$out/v.bly"
-check "it is named" grep -qi 'version' "$TMP/status.log"
+# ---- images that are whole, and not for this host: said before anything starts
+refused() { # TITLE KIND WORDS
+	cp "$out/a.bly" "$out/t.bly"
+	check "$1: an image that says so" "$progs/tamper" "$2" "$out/t.bly"
+	status "$1: refused" 125 "$BAILEY" resume -d --name tampered \
+		-v "$TMP/count.py:/count.py:ro" "$out/t.bly"
+	check "$1: named" grep -qi -- "$3" "$TMP/status.log"
+}
+check "the tool for that" ${CC:-gcc} -D_GNU_SOURCE -Iinclude \
+	-o "$progs/tamper" "$here/tamper.c" -lzstd -lsodium -lxxhash
+refused "an unknown version" version 'version 2'
+refused "missing processor features" features 'features .* lacks'
 
 # ---- a file of the package that is missing, or another
 root=$TMP/root
