@@ -3,11 +3,15 @@ DEPS_BUILD := gcc make clang libjansson-dev linux-libc-dev libc6-dev \
 	libzstd-dev libxxhash-dev libsodium-dev
 DEPS_TEST := python3 nginx-light redis-server redis-tools wrk tmux vim less \
 	golang-go busybox-static sqlite3 curl openssl git perl xz-utils procps \
-	libclang-rt-14-dev libzydis-dev
+	libclang-rt-14-dev libzydis-dev memcached rsync openssh-client zstd util-linux
+# For more of tests/real/runtimes.sh; big, so only with test-all.
+DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace
 
 # Installs what is missing; needs root or sudo only if something is.
 deps:
 	@sh tools/deps.sh $(DEPS_BUILD) $(DEPS_TEST)
+deps-all:
+	@sh tools/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_ALL)
 deps-build:
 	@sh tools/deps.sh $(DEPS_BUILD)
 
@@ -15,7 +19,7 @@ deps-build:
 test: deps
 	$(MAKE) all
 	@B=$(B) bash tests/run.sh
-test-all: test
+test-all: deps-all test
 	@B=$(B) CC=clang bash tests/run.sh
 
 demo: deps
@@ -30,4 +34,4 @@ bench-save: all
 	@mkdir -p bench/out
 	python3 bench/save.py --bailey $(B)/bailey --json bench/out/save.json
 
-.PHONY: deps deps-build test test-all demo bench bench-save
+.PHONY: deps deps-all deps-build test test-all demo bench bench-save

@@ -96,6 +96,9 @@ both "tar, gzip, xz" 'tar -C /usr/include -cf a.tar linux && gzip -n <a.tar >a.g
 	zcat a.gz | cmp - a.tar && xz -dc a.xz | cmp - a.tar && md5sum <a.gz; mkdir o; tar -C o -xzf a.gz
 	diff -r o/linux /usr/include/linux && echo equal; tar tf a.tar | sort | md5sum; tar -cJf b.txz o; tar tJf b.txz | wc -l'
 both "bzip2, cpio-like copies" 'cp -r /usr/include/linux c; (cd c; tar cf - .) | (mkdir d; cd d; tar xf -); diff -r c d; echo $?; rm -r c d; ls'
+same "tar, gzip, xz of /usr/include" "$(tar -C /usr -cf - include | md5sum) equal" "$(run -w /tmp -e LC_ALL=C bash -c '
+	tar -C /usr -cf a.tar include && md5sum <a.tar && gzip -1 <a.tar | zcat | cmp - a.tar && xz -0 -T2 <a.tar | xz -dc | cmp - a.tar &&
+	mkdir o && tar -C o -xf a.tar && diff -r --no-dereference o/include /usr/include && echo equal' | paste -sd " ")"
 both "perl" 'perl -e "my %h; open F, q(/etc/services); while (<F>) { \$h{length}++ } print qq(\$_ \$h{\$_}\n) for sort keys %h;
 	my \$p = fork; if (!\$p) { exit 3 } waitpid \$p, 0; print \$? >> 8, qq(\n); local \$SIG{ALRM} = sub { print qq(alarm\n) };
 	alarm 1; select undef, undef, undef, 5; print sort { \$a <=> \$b } map { \$_ * 2 } 1..9; print \`echo sub\`;
