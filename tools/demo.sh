@@ -8,7 +8,7 @@ fi
 failed=0
 dir=$(mktemp -d)
 name=demo-web-$$
-trap '"$bailey" rm -f "$name" >/dev/null 2>&1; rm -rf "$dir"' EXIT
+trap '"$bailey" rm -f "$name" "$name-py" >/dev/null 2>&1; rm -rf "$dir"' EXIT
 chmod 755 "$dir"
 
 show() { # COMMAND: printed and run
@@ -20,12 +20,21 @@ show() { # COMMAND: printed and run
 	echo
 }
 port=$((20000 + RANDOM % 20000))
-alias_bailey() { "$B/bailey" "$@"; }
-bailey() { alias_bailey "$@"; }
+bailey() { "$B/bailey" "$@"; }
+export -f bailey
+export B
+# What somebody types at a terminal, key by key; script(1) is the terminal.
+typed() { # COMMAND KEYS...
+	local k
+	for k in '' "${@:2}"; do printf "$k"; sleep 0.4; done |
+		script -qec "$1" /dev/null
+}
 
 show "bailey doctor | head -n 12"
 show "bailey run echo 'hello from a picoprocess'"
-show "bailey run bash -c 'id; uname -sr; ls /; echo only here > /etc/motd; cat /etc/motd'"
+show "bailey run bash -c 'id; uname -sr; ls -x /; echo only here > /etc/motd; cat /etc/motd'"
+# an interactive shell: typed at, stopped with Ctrl-Z, ended with a status
+show "typed \"$bailey run -it bash\" 'sleep 9\n' '\032' 'kill %%1\n' 'exit 7\n' || echo status \$?"
 show "printf 'b\na\nb\n' | bailey run -i sh -c 'sort | uniq -c'"
 mkdir -p "$dir/src" "$dir/out"
 printf '#include <stdio.h>\nint main(void) { puts("compiled inside"); }\n' >"$dir/src/a.c"
@@ -33,12 +42,19 @@ chmod 777 "$dir/out"
 show "bailey run -v $dir/src:/src:ro -v $dir/out:/out gcc -o /out/a /src/a.c && $dir/out/a"
 mkdir -p "$dir/www" && echo 'served from the yard' >"$dir/www/index.html"
 chmod -R a+rX "$dir/www"
-show "bailey run -d --name $name -p $port:80 -v $dir/www:/var/www/html:ro nginx -g 'daemon off;' >/dev/null && sleep 0.5 && curl -s -w 'nginx answers: %{http_code}\n' localhost:$port"
+show "bailey run -d --name $name -p $port:80 -v $dir/www:/var/www/html:ro nginx -g 'daemon off;' >/dev/null"
+show "curl -s --retry 9 --retry-connrefused -w 'nginx answers: %{http_code}\n' localhost:$port"
+show "bailey run -d --name $name-py python3 -m http.server >/dev/null; sleep 1; bailey exec $name-py curl -s -o /dev/null -w 'inside: %{http_code}\n' localhost:8000; ! curl -s localhost:8000 || false"
 show "bailey ps"
+show "bailey ps --json | head -n 9"
 show "bailey exec $name sh -c 'ps ax | head -n 4'"
-show "bailey rm -f $name"
+show "bailey logs $name-py 2>&1 | tail -n 1"
+show "bailey inspect $name | head -n 6"
+show "bailey kill $name && bailey wait $name; bailey rm -f $name $name-py"
 show "bailey run --trace ls / 2>&1 >/dev/null | tail -n 5"
-show "bailey abi --host | head -n 8"
+show "bailey syscalls | head -n 5"
+show "bailey abi | head -n 5"
+show "bailey abi --host | head -n 6"
 if [ $failed = 0 ]; then
 	echo "${green}All of it worked.$off"
 fi

@@ -179,9 +179,13 @@ static int epoll_ask_host(struct epoll *ep, struct epoll_results *r,
 		if (__atomic_load_n(&ep->ready_count, __ATOMIC_SEQ_CST))
 			deadline_ns = 0;
 	}
-	n = host_pollset_wait(ep->pollset, ev, room, deadline_ns);
 	if (wait)
+		current()->sleep_state = TASK_IN_POLLSET; /* /proc shows it */
+	n = host_pollset_wait(ep->pollset, ev, room, deadline_ns);
+	if (wait) {
+		current()->sleep_state = TASK_RUNNING;
 		__atomic_fetch_sub(&ep->host_sleepers, 1, __ATOMIC_SEQ_CST);
+	}
 	if (n > 0) {
 		mutex_lock(&ep->lock);
 		epoll_take_host(ep, r, ev, n);

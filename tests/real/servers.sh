@@ -38,6 +38,8 @@ chmod 755 "$TMP" "$TMP/n"
 by run -d --name "${n}web" -p "127.0.0.1:$port:80" -v "$TMP/n:/n:ro" nginx -c /n/nginx.conf >/dev/null
 check "nginx answers" answers "http://127.0.0.1:$port/"
 same_load "nginx under wrk"
+sleep 0.3
+same "idle, it sleeps" "S S S" "$(by exec "${n}web" sh -c "ps -C nginx -o s=" | cut -c1 | xargs)"
 # A reload closes the old workers' idle connections, and a client that has
 # just sent on one sees that, natively too: one read error for each at most.
 # A request on a connection of its own must never fail.

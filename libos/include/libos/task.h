@@ -140,7 +140,8 @@ struct task {
 enum task_park_state { TASK_UNPARKED, TASK_PARKED };
 
 enum task_sleep_state { TASK_RUNNING, TASK_SLEEPING,
-	TASK_IN_HOST /* in host_poll: task_wake rings the doorbell */ };
+	TASK_IN_HOST /* in host_poll: task_wake rings the doorbell */,
+	TASK_IN_POLLSET /* in host_pollset_wait, which an epoll's events end */ };
 
 enum proc_state { PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD };
 #define RLIMITS 16
