@@ -23,6 +23,8 @@ static int show_copied(struct seq *s, const struct proc *p, char *const *text,
 
 static int show_cmdline(struct seq *s, const struct pnode *n)
 {
+	if (n->proc == current()->proc)
+		title_refresh(current());
 	return show_copied(s, n->proc, &n->proc->cmdline,
 			   &n->proc->cmdline_size);
 }

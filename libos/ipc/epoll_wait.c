@@ -11,6 +11,7 @@
 
 #include <libos/ktime.h>
 #include <libos/park.h>
+#include <libos/proc.h>
 #include <libos/signal.h>
 #include <libos/sys.h>
 #include <libos/task.h>
@@ -263,6 +264,8 @@ static long epoll_wait_fd(int epfd, u64 user, s32 max, u64 deadline_ns)
 	struct epoll *ep;
 	long ret = -EINVAL;
 
+	if (deadline_ns)
+		title_look(current());
 	if (max <= 0 || max > INT32_MAX / (s32)sizeof(struct epoll_event))
 		return -EINVAL;
 	if (!access_ok(user, (u64)max * sizeof(struct epoll_event)))

@@ -114,7 +114,11 @@ static long poll_restart(struct task *t);
 
 static long poll_or_restart(struct task *t, u64 ufds, u32 n, u64 deadline_ns)
 {
-	long ret = poll_do(ufds, n, deadline_ns);
+	long ret;
+
+	if (deadline_ns)
+		title_look(t);
+	ret = poll_do(ufds, n, deadline_ns);
 
 	if (ret != -ERESTARTSYS)
 		return ret;

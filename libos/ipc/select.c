@@ -5,6 +5,7 @@
 
 #include <libos/heap.h>
 #include <libos/ktime.h>
+#include <libos/proc.h>
 #include <libos/signal.h>
 #include <libos/sys.h>
 #include <libos/task.h>
@@ -167,6 +168,8 @@ static long select_do(s32 n, const u64 *user, u64 deadline_ns)
 	long ret;
 	u32 limit;
 
+	if (deadline_ns)
+		title_look(current());
 	if (n < 0)
 		return -EINVAL;
 	limit = select_limit(n);

@@ -112,6 +112,7 @@ static int wait_for_child(struct task *t, struct wait_request *w)
 
 	if (w->options & WNOHANG_)
 		return scan(me, w);
+	title_look(t);
 	waiter_init(&waiter, t);
 	waitq_add(&me->wait_children, &waiter);
 	for (;;) {

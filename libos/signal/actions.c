@@ -5,6 +5,7 @@
 #include "internal.h"
 
 #include <libos/ktime.h>
+#include <libos/proc.h>
 #include <libos/sys.h>
 #include <libos/uaccess.h>
 
@@ -102,6 +103,7 @@ long sys_rt_sigpending(struct task *t, const struct sysargs *a)
 
 static long wait_for_signal(struct task *t)
 {
+	title_look(t);
 	for (;;) {
 		task_prepare_sleep();
 		if (signal_pending(t))

@@ -6,6 +6,7 @@
  */
 #include "internal.h"
 
+#include <libos/proc.h>
 #include <libos/sys.h>
 #include <libos/uaccess.h>
 
@@ -36,6 +37,7 @@ static long relative_sleep(struct task *t, u64 deadline, u64 remaining)
 {
 	u64 now;
 
+	title_look(t);
 	if (!sleep_until(deadline))
 		return 0;
 	now = clock_monotonic_ns();

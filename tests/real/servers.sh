@@ -39,6 +39,7 @@ by run -d --name "${n}web" -p "127.0.0.1:$port:80" -v "$TMP/n:/n:ro" nginx -c /n
 check "nginx answers" answers "http://127.0.0.1:$port/"
 same_load "nginx under wrk"
 sleep 0.3
+same "titles" "master worker worker" "$(by exec "${n}web" ps -C nginx -o args= | awk '{ print $2 }' | xargs)"
 same "idle, it sleeps" "S S S" "$(by exec "${n}web" sh -c "ps -C nginx -o s=" | cut -c1 | xargs)"
 # A reload closes the old workers' idle connections, and a client that has
 # just sent on one sees that, natively too: one read error for each at most.

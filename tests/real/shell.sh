@@ -96,7 +96,7 @@ both "tar, gzip, xz" 'tar -C /usr/include -cf a.tar linux && gzip -n <a.tar >a.g
 	zcat a.gz | cmp - a.tar && xz -dc a.xz | cmp - a.tar && md5sum <a.gz; mkdir o; tar -C o -xzf a.gz
 	diff -r o/linux /usr/include/linux && echo equal; tar tf a.tar | sort | md5sum; tar -cJf b.txz o; tar tJf b.txz | wc -l'
 both "bzip2, cpio-like copies" 'cp -r /usr/include/linux c; (cd c; tar cf - .) | (mkdir d; cd d; tar xf -); diff -r c d; echo $?; rm -r c d; ls'
-same "tar, gzip, xz of /usr/include" "$(tar -C /usr -cf - include | md5sum) equal" "$(run -w /tmp -e LC_ALL=C bash -c '
+same "tar, gzip, xz of /usr/include" "$(tar -C /usr -cf - include | md5sum) equal" "$(timeout -s KILL 300 "$BAILEY" run -w /tmp -e LC_ALL=C bash -c '
 	tar -C /usr -cf a.tar include && md5sum <a.tar && gzip -1 <a.tar | zcat | cmp - a.tar && xz -0 -T2 <a.tar | xz -dc | cmp - a.tar &&
 	mkdir o && tar -C o -xf a.tar && diff -r --no-dereference o/include /usr/include && echo equal' | paste -sd " ")"
 both "perl" 'perl -e "my %h; open F, q(/etc/services); while (<F>) { \$h{length}++ } print qq(\$_ \$h{\$_}\n) for sort keys %h;
@@ -105,6 +105,7 @@ both "perl" 'perl -e "my %h; open F, q(/etc/services); while (<F>) { \$h{length}
 	use Socket; socketpair A, B, AF_UNIX, SOCK_STREAM, PF_UNSPEC; syswrite A, q(x); sysread B, \$b, 1; print \$b;
 	pipe R, W; print W q(pipe); close W; print <R>; kill TERM => \$\$"'
 cp "$(command -v busybox)" "$TMP/busybox"
+both "a program's own title" 'perl -e '\''$0 = "my title"; system "tr -d \\\\0 </proc/$$/cmdline"; $0 = "x" x 50; open F, "/proc/self/cmdline"; print <F>'\'' | tr -d "\\0"'
 both "busybox" 'for i in 1 2 3; do echo $i | md5sum; done; ls -l /etc/passwd | cut -c1-10; seq 5 | tac 2>/dev/null | sort -n
 	vi --help >/dev/null 2>&1; sleep 0.1 & wait; find /usr/include/linux | wc -l; tar cf - /usr/include/linux 2>/dev/null | gzip -1 | zcat | md5sum; ps >/dev/null; echo $?' busybox sh
 

@@ -26,6 +26,17 @@ void proc_child_started(struct task *t);
 /* The child has its own memory now, or has gone: let the vfork parent run. */
 void vfork_release(struct task *t);
 
+/* The thread is about to wait in a call that servers wait in: has its program
+ * given itself another title?  (title.c) */
+void title_refresh(struct task *t);
+static inline void title_look(struct task *t)
+{
+	u32 n = t->title_looks++;
+
+	if (UNLIKELY(n < 8 || n % 16 == 0))
+		title_refresh(t);
+}
+
 /* ---- process groups and sessions (group.c) ------------------------------- */
 /* A group is orphaned when no member has a parent in another group of the
  * same session.  tasklist_lock held. */

@@ -125,6 +125,7 @@ struct task {
 	bool is_exiting;         /* past task_exit(); sighand->lock */
 	u32 io_priority;         /* ioprio_set; 0 none */
 	u32 yield_count;
+	u32 title_looks;         /* title_look() */
 
 	/* A resume makes the wall clock jump: in the call whose number in
 	 * `entries` is wall_call, deadlines come nearer by wall_shift_ns. */
@@ -184,7 +185,7 @@ struct proc {
 	struct rlimit_pair rlimits[RLIMITS];
 	struct timers *timers;         /* itimers, POSIX timers (libos/time) */
 	struct file *exe;
-	char *cmdline; u32 cmdline_size; /* as execve had it, NUL separated */
+	char *cmdline; u32 cmdline_size; /* tasklist_lock; NUL separated */
 	char *environ_copy; u32 environ_size;
 	char *exe_path;
 	u64 auxv[48]; u32 auxv_count;
