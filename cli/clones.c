@@ -26,7 +26,7 @@ struct result {
 	struct err e;
 };
 
-/* ---- one clone ------------------------------------------------------------------ */
+/* ---- one clone ---------------------------------------------------------- */
 static char *clone_name(const struct clones *c, const struct resuming *s,
 			unsigned n)
 {
@@ -92,7 +92,7 @@ static int clone_fork(const struct clones *c, const struct resuming *s,
 					strerror(errno)) : 0;
 }
 
-/* ---- all of them ----------------------------------------------------------------- */
+/* ---- all of them -------------------------------------------------------- */
 static bool is_interrupted(void)
 {
 	sigset_t pending;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- trees ------------------------------------------------------------------- */
+/* ---- trees -------------------------------------------------------------- */
 struct match {
 	const struct request *r;
 	struct mount_list *l;
@@ -156,7 +156,7 @@ int grants_match(const struct request *r, const json_t *trees,
 	return check_used(&m, e);
 }
 
-/* ---- ports ------------------------------------------------------------------- */
+/* ---- ports -------------------------------------------------------------- */
 /* "9000+:80" for clone 3 is "9003:80". */
 static char *count_up(const char *s, unsigned clone)
 {

@@ -36,7 +36,7 @@ static void put_json(json_t *o)
 	putchar('\n');
 }
 
-/* ---- inspect ---------------------------------------------------------------------- */
+/* ---- inspect ------------------------------------------------------------ */
 static bool is_zero(const uint8_t id[16])
 {
 	static const uint8_t none[16];
@@ -100,7 +100,8 @@ static void put_trees(const json_t *manifest)
 
 	json_array_foreach(json_object_get(json_object_get(manifest,
 				"bailey"), "trees"), i, t) {
-		const char *kind = json_string_value(json_object_get(t, "Kind"));
+		const char *kind = json_string_value(json_object_get(t,
+								"Kind"));
 
 		if (kind && strcmp(kind, "system"))
 			put(kind, xasprintf("%s (it was %s)",
@@ -187,7 +188,7 @@ static int inspect(const struct options *o, int argc, char **argv)
 	return status;
 }
 
-/* ---- verify ------------------------------------------------------------------------ */
+/* ---- verify ------------------------------------------------------------- */
 static int verify(struct options *o, int argc, char **argv)
 {
 	json_t *all = json_array();
@@ -218,7 +219,7 @@ static int verify(struct options *o, int argc, char **argv)
 	return status;
 }
 
-/* ---- diff ---------------------------------------------------------------------------- */
+/* ---- diff --------------------------------------------------------------- */
 static void put_differences(const struct image_difference *d, size_t count)
 {
 	printf("%-10s  %10s  %10s  %10s  %10s\n", "SPACE", "SAME", "CHANGED",

@@ -60,7 +60,8 @@ static bool add_live(const struct state *s, json_t *o)
 			"Requests", (json_int_t)st.requests,
 			"StartedNs", (json_int_t)st.start_ns));
 	}
-	add_processes(fd, payload, o);
+	if (!st.is_paused) /* its library OS stands still as well */
+		add_processes(fd, payload, o);
 	close(fd);
 	free(payload);
 	return st.is_paused;

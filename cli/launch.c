@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- state ------------------------------------------------------------------ */
+/* ---- state -------------------------------------------------------------- */
 static json_t *json_strings(char *const *v)
 {
 	json_t *a = json_array();
@@ -101,7 +101,7 @@ static void fill_state(struct launch *l)
 		"Trees", trees_json(c), "Libos", json_libos(c));
 }
 
-/* ---- descriptors ------------------------------------------------------------ */
+/* ---- descriptors -------------------------------------------------------- */
 static int open_trace(struct request *r, struct err *e)
 {
 	if (!r->trace)
@@ -148,7 +148,7 @@ static int write_cidfile(const struct launch *l, struct err *e)
 	return close(fd);
 }
 
-/* ---- from the claim to the end ----------------------------------------------- */
+/* ---- from the claim to the end ------------------------------------------ */
 int launch_claim(struct launch *l, struct err *e)
 {
 	struct sandbox_config *c = &l->request.config;

@@ -31,7 +31,7 @@ int launch_finish(struct launch *l);
 /* Give the name and the directory back. */
 void launch_undo(struct launch *l);
 
-/* ---- the library OS's file (libos.c) ---------------------------------------- */
+/* ---- the library OS's file (libos.c) ------------------------------------ */
 enum { BUILD_ID_MAX = 41 };
 /* Its build id in hexadecimal, "" if it has none. */
 int libos_build_id(int fd, char id[BUILD_ID_MAX]);
@@ -44,7 +44,7 @@ int libos_open(const struct state *s, struct err *e);
  * is to be started from, or NULL with e. */
 const char *libos_keep(const struct state *s, const char *path, struct err *e);
 
-/* ---- trees of the host (trees.c) --------------------------------------------- */
+/* ---- trees of the host (trees.c) ---------------------------------------- */
 /* The library OS knows host trees by their number: LAYER and VOLUME mounts in
  * the order of mounting.  "Trees" of state.json lists them. */
 json_t *trees_json(const struct sandbox_config *c);

@@ -17,45 +17,81 @@
 
 #define SECTIONS_MAX 256
 #define NOTE_MAX 256
+#define SEGMENT_MAX (16u << 20)
 
-/* ---- the build id ------------------------------------------------------------ */
-/* A note section: header, "GNU", the id. */
-static bool note_read(int fd, const Elf64_Shdr *s, char id[BUILD_ID_MAX])
+/* ---- the build id ------------------------------------------------------- */
+/* A note: header, "GNU", the id. */
+static bool note_read(const unsigned char *note, size_t size,
+		      char id[BUILD_ID_MAX])
 {
-	unsigned char note[NOTE_MAX];
+	const unsigned char *bytes = note + sizeof(Elf64_Nhdr) + 4;
 	Elf64_Nhdr h;
-	const unsigned char *bytes = note + sizeof(h) + 4;
 
-	if (s->sh_type != SHT_NOTE || s->sh_size > sizeof(note) ||
-	    s->sh_size < sizeof(h) + 4 ||
-	    pread(fd, note, s->sh_size, (off_t)s->sh_offset) !=
-	    (ssize_t)s->sh_size)
+	if (size < sizeof(h) + 4)
 		return false;
 	memcpy(&h, note, sizeof(h));
 	if (h.n_type != NT_GNU_BUILD_ID || h.n_namesz != 4 ||
+	    memcmp(note + sizeof(h), "GNU", 4) ||
 	    h.n_descsz > (BUILD_ID_MAX - 1) / 2 ||
-	    sizeof(h) + 4 + h.n_descsz > s->sh_size)
+	    sizeof(h) + 4 + h.n_descsz > size)
 		return false;
 	for (unsigned i = 0; i < h.n_descsz; i++)
 		sprintf(id + 2 * i, "%02x", bytes[i]);
 	return true;
 }
 
+static bool find_in_sections(int fd, const Elf64_Ehdr *h,
+			     char id[BUILD_ID_MAX])
+{
+	unsigned char note[NOTE_MAX];
+	Elf64_Shdr s;
+
+	if (h->e_shentsize != sizeof(s) || h->e_shnum > SECTIONS_MAX)
+		return false;
+	for (unsigned i = 0; i < h->e_shnum; i++)
+		if (pread(fd, &s, sizeof(s), (off_t)(h->e_shoff +
+				i * sizeof(s))) == sizeof(s) &&
+		    s.sh_type == SHT_NOTE && s.sh_size <= sizeof(note) &&
+		    pread(fd, note, s.sh_size, (off_t)s.sh_offset) ==
+		    (ssize_t)s.sh_size && note_read(note, s.sh_size, id))
+			return true;
+	return false;
+}
+
+/* An image's file is without sections: the note lies among the constants. */
+static bool find_in_segment(int fd, const Elf64_Phdr *p, char id[BUILD_ID_MAX])
+{
+	unsigned char *text;
+	bool is_found = false;
+
+	if (p->p_type != PT_LOAD || p->p_flags != PF_R ||
+	    p->p_filesz > SEGMENT_MAX)
+		return false;
+	text = xcalloc(1, p->p_filesz);
+	if (pread(fd, text, p->p_filesz, (off_t)p->p_offset) ==
+	    (ssize_t)p->p_filesz)
+		for (size_t at = 0; !is_found && at < p->p_filesz; at += 4)
+			is_found = note_read(text + at, p->p_filesz - at, id);
+	free(text);
+	return is_found;
+}
+
 int libos_build_id(int fd, char id[BUILD_ID_MAX])
 {
 	Elf64_Ehdr h;
-	Elf64_Shdr s;
+	Elf64_Phdr p;
 
 	*id = 0;
 	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) ||
 	    memcmp(h.e_ident, ELFMAG, SELFMAG) ||
-	    h.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h.e_shentsize != sizeof(s) || h.e_shnum > SECTIONS_MAX)
+	    h.e_ident[EI_CLASS] != ELFCLASS64)
 		return -1;
-	for (unsigned i = 0; i < h.e_shnum; i++)
-		if (pread(fd, &s, sizeof(s), (off_t)(h.e_shoff +
-				i * sizeof(s))) == sizeof(s) &&
-		    note_read(fd, &s, id))
+	if (find_in_sections(fd, &h, id) || h.e_phentsize != sizeof(p))
+		return 0;
+	for (unsigned i = 0; i < h.e_phnum && i < SECTIONS_MAX; i++)
+		if (pread(fd, &p, sizeof(p), (off_t)(h.e_phoff +
+				i * sizeof(p))) == sizeof(p) &&
+		    find_in_segment(fd, &p, id))
 			return 0;
 	return 0;
 }
@@ -72,7 +108,7 @@ static bool has_id(const char *path, const char *want)
 	return is_same;
 }
 
-/* ---- where it is -------------------------------------------------------------- */
+/* ---- where it is -------------------------------------------------------- */
 const char *libos_installed(void)
 {
 	static const char *const places[] = { "libos.elf",
@@ -115,7 +151,7 @@ int libos_open(const struct state *s, struct err *e)
 		"libos.elf", want);
 }
 
-/* ---- keeping it ---------------------------------------------------------------- */
+/* ---- keeping it --------------------------------------------------------- */
 static int copy_file(const char *from, const char *to)
 {
 	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;

@@ -58,7 +58,7 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	}
 }
 
-/* ---- what is run there ----------------------------------------------------------- */
+/* ---- what is run there -------------------------------------------------- */
 /* In single quotes, as the shell there takes it. */
 static char *quoted(const char *s)
 {
@@ -101,7 +101,8 @@ static void default_volumes(struct move *m)
 	size_t i;
 
 	json_array_foreach(list, i, t) {
-		const char *kind = json_string_value(json_object_get(t, "Kind"));
+		const char *kind = json_string_value(json_object_get(t,
+								"Kind"));
 		const char *to = json_string_value(json_object_get(t, "Guest"));
 
 		if (kind && to && !strcmp(kind, "volume") &&
@@ -144,7 +145,7 @@ static char *remote_command(struct move *m)
 			 m->remote, c);
 }
 
-/* ---- the connection --------------------------------------------------------------- */
+/* ---- the connection ----------------------------------------------------- */
 static _Noreturn void child_main(struct move *m, int in, int out)
 {
 	/* it stays in our process group: it may have to ask for a password,
@@ -226,7 +227,7 @@ static int connect_there(struct move *m, struct err *e)
 		m->state.name);
 }
 
-/* ---- the whole ---------------------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------- */
 /* The writer knows "-" as a place without a name: standard output. */
 static int send_image(struct move *m, struct err *e)
 {

@@ -250,7 +250,7 @@ static int memory_check(uint64_t memory, struct err *e)
 		       "16m are needed", (unsigned long long)memory);
 }
 
-int request_check_hostname(const char *s, struct err *e)
+static int hostname_check(const char *s, struct err *e)
 {
 	size_t n = strlen(s);
 
@@ -261,6 +261,12 @@ int request_check_hostname(const char *s, struct err *e)
 		       "digits, '-', '.' are needed", s);
 }
 
+int request_check(const struct sandbox_config *c, struct err *e)
+{
+	return hostname_check(c->hostname, e) || memory_check(c->memory, e) ?
+		-1 : 0;
+}
+
 int request_finish(struct request *r, int argc, char **argv, struct err *e)
 {
 	struct sandbox_config *c = &r->config;
@@ -269,7 +275,7 @@ int request_finish(struct request *r, int argc, char **argv, struct err *e)
 
 	if (!c->hostname)
 		c->hostname = xstrndup(c->id, 12);
-	if (request_check_hostname(c->hostname, e) || memory_check(c->memory, e) ||
+	if (request_check(c, e) ||
 	    finish_program(r, argc, argv, e) ||
 	    user_resolve(r->rootfs, r->user, &r->groups, &user, e))
 		return -1;

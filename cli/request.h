@@ -36,7 +36,8 @@ void request_init(struct request *r);
 /* Options of `bailey run`; ctx is a struct request. */
 int request_option(void *ctx, enum option_id id, const char *arg,
 		   struct err *e);
-int request_check_hostname(const char *s, struct err *e);
+/* Host name and limits, whoever gave them. */
+int request_check(const struct sandbox_config *c, struct err *e);
 int request_finish(struct request *r, int argc, char **argv, struct err *e);
 /* Add or replace NAME=VALUE; "NAME" takes the value from our environment. */
 int env_set(struct strings *env, const char *item, struct err *e);

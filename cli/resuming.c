@@ -16,7 +16,7 @@
 
 enum { MANIFEST_VERSION = 1 };
 
-/* ---- opening ----------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 static bool is_encrypted(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -56,7 +56,7 @@ const char *id_text(const uint8_t id[16], char out[33])
 	return out;
 }
 
-/* ---- what the image says ------------------------------------------------------ */
+/* ---- what the image says ------------------------------------------------ */
 static int load_manifest(struct resuming *s, const char *text, size_t size,
 			 struct err *e)
 {
@@ -108,7 +108,7 @@ static int take_program(const struct resuming *s, struct request *r,
 	c->cpu_milli = c->cpu_milli ? c->cpu_milli : saved.config.cpu_milli;
 	if (!c->hostname)
 		c->hostname = "bailey";
-	return request_check_hostname(c->hostname, e);
+	return request_check(c, e);
 }
 
 static int complete(const struct resuming *s, struct request *r, struct err *e)
@@ -129,7 +129,7 @@ static int complete(const struct resuming *s, struct request *r, struct err *e)
 	return 0;
 }
 
-/* ---- unpacking ----------------------------------------------------------------- */
+/* ---- unpacking ---------------------------------------------------------- */
 /* The session's signals are blocked already; before anything is started they
  * mean what they mean to any program. */
 static void show(void *arg, const struct image_progress *at)

@@ -38,7 +38,7 @@ struct image *image_open_asking(const char *path, const char *passphrase_file,
 /* An image's id in hexadecimal; returns out. */
 const char *id_text(const uint8_t id[16], char out[33]);
 
-/* ---- grants.c ----------------------------------------------------------------- */
+/* ---- grants.c ----------------------------------------------------------- */
 /* Fills l with the trees in the order of the image, from what r grants. */
 int grants_match(const struct request *r, const json_t *trees,
 		 struct mount_list *l, struct err *e);

@@ -20,7 +20,7 @@
 #define STREAM_BUFFER (1 << 20)
 #define ANSWER_MS 60000
 
-/* ---- signals: they break the connections, so that every wait ends ------------- */
+/* ---- signals: they break the connections, so that every wait ends ------- */
 static volatile sig_atomic_t stopped_by;
 static volatile int stopped_fds[2] = { -1, -1 };
 
@@ -44,7 +44,7 @@ static void watch_signals(bool is_on)
 		sigaction(signals[i], &a, NULL);
 }
 
-/* ---- the guardian: a process that lets the sandbox go on when we are gone ---- */
+/* ---- the guardian: lets the sandbox go on when we are gone -------------- */
 /* A byte through the pipe: it is taken care of.  The end of it: it is not. */
 static _Noreturn void guardian_main(const struct state *s, int fd)
 {
@@ -93,7 +93,7 @@ static void guardian_end(struct saving *s, bool is_cared_for)
 	waitpid(s->guardian_pid, NULL, 0);
 }
 
-/* ---- the consistent point ------------------------------------------------------ */
+/* ---- the consistent point ----------------------------------------------- */
 /* The next message, with its handle; the payload is its text. */
 static int next_message(struct saving *s, struct control_msg *m, char *text,
 			int *handle, struct err *e)
@@ -189,7 +189,7 @@ static int take_heap(struct saving *s, struct image_writer *w, struct err *e)
 	return 0;
 }
 
-/* ---- the whole ------------------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------- */
 static int write_image(struct saving *s, int libos, struct err *e)
 {
 	struct image_writer *w = image_create(s->path, &s->options, e);

@@ -99,7 +99,7 @@ int target_signal(const struct state *s, int sig, struct err *e)
 	return 0;
 }
 
-/* ---- waiting ------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 static bool is_bound(const char *ip, int port, bool is_udp)
 {
 	union {

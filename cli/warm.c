@@ -39,7 +39,7 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	}
 }
 
-/* ---- what is there ----------------------------------------------------------------- */
+/* ---- what is there ------------------------------------------------------ */
 struct entry {
 	char id[33];
 	const char *name;
@@ -116,7 +116,7 @@ static int list(const struct warm *o)
 	return 0;
 }
 
-/* ---- warming and cooling -------------------------------------------------------------- */
+/* ---- warming and cooling ------------------------------------------------ */
 static int warm(struct warm *o, const char *file, struct err *e)
 {
 	struct image *i = image_open_asking(file, o->passphrase_file, e);

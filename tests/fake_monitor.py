@@ -115,7 +115,7 @@ def answer(c, op, a, fds):
         write_records(c, bool(a))
     elif op == STATE:
         send(c, DONE, STATE, payload=struct.pack(
-            "<IIQQiIII", 1, 0, 0, 0, 1, 1, paused, 0))
+            "<QQIIIi", 0, 0, 0, 1, paused, 1))
     elif op == WAIT:
         pass
     else:
