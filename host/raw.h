@@ -94,7 +94,5 @@ uint64_t host_clock_deadline(uint64_t deadline_ns);
 /* The address of one of its functions, or 0. */
 uint64_t host_clock_symbol(const char *name);
 
-/* In a sandbox that goes on from an image: nobody waits for the monitor. */
-void host_requests_resumed(void);
 
 #endif

@@ -44,12 +44,6 @@ static struct {
 		sizeof(struct mon_walked)];
 } walk_buffer LARGE;
 
-/* A save's heap is copied while the report that all stands still is out. */
-void host_requests_resumed(void)
-{
-	mutex_init(&request_lock);
-}
-
 static void cmsg_pack(u8 *control, host_handle h)
 {
 	struct raw_cmsg c = { CMSG_SIZE_ONE, RAW_SOL_SOCKET, RAW_SCM_RIGHTS };

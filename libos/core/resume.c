@@ -118,7 +118,6 @@ static void forget_host_thread(struct task *t, void *arg)
 
 static void surroundings_go_on(const struct boot_info *b)
 {
-	host_requests_resumed();
 	take_over_boot(b);
 	random_reseed();
 	generation_resumed();

@@ -224,7 +224,8 @@ UNIT(epoll_host_member)
 	int fd;
 
 	fake_pipe(ends);
-	f = hoststream_file(ends[0], O_RDONLY | O_NONBLOCK, "stdin");
+	f = hoststream_file(ends[0], O_RDONLY | O_NONBLOCK, "stdin",
+			    &(struct host_stat){ 0 });
 	MUST(!is_err(f));
 	fd = fd_install(f, false);
 	EQ(add(ep, fd, EPOLLIN, 7), 0);
