@@ -42,10 +42,21 @@ void pipe_drop(struct pipe *p)
 		pipe_free(p);
 }
 
+/* The other end, as it was when ours was counted in: woken by that, it may
+ * be closed again before we look. */
+struct partner {
+	bool is_there;
+	u32 seen;
+};
+
 /* Count the new end in and wake the opens that wait for it. */
-static void fifo_join(struct pipe *p, bool reads, bool writes)
+static struct partner fifo_join(struct pipe *p, bool reads, bool writes)
 {
+	struct partner other;
+
 	mutex_lock(&p->lock);
+	other.is_there = reads ? p->writers : p->readers;
+	other.seen = reads ? p->writer_count : p->reader_count;
 	if (reads) {
 		p->readers++;
 		__atomic_fetch_add(&p->reader_count, 1, __ATOMIC_SEQ_CST);
@@ -59,6 +70,7 @@ static void fifo_join(struct pipe *p, bool reads, bool writes)
 		waitq_wake(&p->write_wait, 0);
 	if (writes)
 		waitq_wake(&p->read_wait, 0);
+	return other;
 }
 
 static void fifo_leave(struct pipe *p, bool reads, bool writes)
@@ -73,16 +85,15 @@ static void fifo_leave(struct pipe *p, bool reads, bool writes)
 
 /* One end only, blocking: until the other end is opened, even if it has been
  * closed again by the time that we run. */
-static int fifo_wait_partner(struct pipe *p, bool reads)
+static int fifo_wait_partner(struct pipe *p, bool reads, struct partner other)
 {
 	u32 *count = reads ? &p->writer_count : &p->reader_count;
-	u32 *present = reads ? &p->writers : &p->readers;
-	u32 seen = __atomic_load_n(count, __ATOMIC_SEQ_CST);
 
-	if (__atomic_load_n(present, __ATOMIC_SEQ_CST))
+	if (other.is_there)
 		return 0;
 	return wait_until(reads ? &p->read_wait : &p->write_wait,
-			  __atomic_load_n(count, __ATOMIC_SEQ_CST) != seen,
+			  __atomic_load_n(count, __ATOMIC_SEQ_CST) !=
+				other.seen,
 			  HOST_FOREVER);
 }
 
@@ -92,6 +103,7 @@ int fifo_open(struct inode *ino, struct file *f)
 	bool reads = access != O_WRONLY, writes = access != O_RDONLY;
 	bool nonblock = f->flags & O_NONBLOCK;
 	bool unnamed = pipe_is_unnamed(ino); /* /proc/PID/fd: waits for nobody */
+	struct partner other;
 	struct pipe *p;
 	int err = 0;
 
@@ -104,12 +116,12 @@ int fifo_open(struct inode *ino, struct file *f)
 		pipe_drop(p);
 		return -ENXIO;
 	}
-	fifo_join(p, reads, writes);
+	other = fifo_join(p, reads, writes);
 	f->pos = 0;
 	if (!unnamed && access == O_RDONLY && nonblock && !p->writers)
 		f->pos = p->writer_count; /* no EPOLLHUP before a writer came */
 	else if (!unnamed && access != O_RDWR && !nonblock)
-		err = fifo_wait_partner(p, reads);
+		err = fifo_wait_partner(p, reads, other);
 	if (err) {
 		fifo_leave(p, reads, writes);
 		pipe_drop(p);

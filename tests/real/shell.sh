@@ -57,6 +57,8 @@ B
 both "redirections" 'exec 3>f 4<>g; echo a >&3; echo b >&4; echo c >>f
 	{ echo out; echo err >&2; } 2>&1 | sort; cat f g; exec 3>&-; echo x >&3; echo $?
 	cat < <(echo sub); diff <(seq 3) <(seq 4); echo $?; mkfifo p; cat p & echo q >p; wait'
+both "FIFOs opened and closed at once" 'for k in $(seq 30); do mkfifo p; cat p & echo $k >p
+	wait; rm p; done'
 both "traps" 'trap "echo usr1" USR1; trap "echo int" INT; trap "echo bye" EXIT
 	kill -USR1 $$; kill -INT $$; trap "" TERM; kill -TERM $$
 	(trap - TERM; kill -TERM $BASHPID); echo $?; trap -p USR1; false || exit 7'
