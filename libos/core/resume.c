@@ -5,9 +5,9 @@
  * The first host thread becomes the service thread.  It takes over what the
  * monitor tells of the new surroundings, lets every part of the library OS
  * that knows host handles forget or reopen them, and makes one picoprocess
- * for each group of threads that shared one.  There the address space is
- * mapped again, and each thread gets a host thread that returns from
- * task_park() in its stead.
+ * for each group of threads that shared one: the first from nothing, a child
+ * as a copy of its parent's, in which only what differs is mapped anew.  Each
+ * thread gets a host thread that returns from task_park() in its stead.
  *
  * Threads run on as soon as they are there: whoever meets one that is not yet
  * sees a thread that is about to start (host_alive is 0).
@@ -230,17 +230,36 @@ static void thread_starts(void *arg)
 
 /* The threads of one picoprocess, while it is made. */
 struct resume_group {
+	struct resume_group *next;   /* of all */
+	struct resume_group *parent; /* whose picoprocess it is a copy of */
+	s32 number;                  /* at the save */
 	struct task *first;
 	struct task **threads;
 	u32 count;
+	u32 copies_left;  /* atomic: copies that still look at our space */
 	struct image_space space;
 };
+static struct resume_group *groups; /* written before the first starts */
 static u32 groups_left; /* atomic; the service thread waits for 0 */
 
-static void group_failed(const struct resume_group *g)
+_Noreturn static void group_failed(const struct resume_group *g)
 {
 	panic("the saved sandbox cannot go on here: process %d cannot be made "
 	      "again", g->first->proc->pid);
+}
+
+static void await_zero(u32 *word)
+{
+	u32 left;
+
+	while ((left = __atomic_load_n(word, __ATOMIC_SEQ_CST)) != 0)
+		host_sync_wait(word, left, HOST_FOREVER);
+}
+
+static void count_down(u32 *word)
+{
+	__atomic_fetch_sub(word, 1, __ATOMIC_SEQ_CST);
+	host_sync_wake(word, INT32_MAX);
 }
 
 static void start_others(struct resume_group *g)
@@ -257,6 +276,40 @@ static void start_others(struct resume_group *g)
 	}
 }
 
+static void group_starts(void *arg);
+
+/* Picoprocesses that are much like this one, as its children are, begin as
+ * copies of it.  It waits until they have seen what they are copies of. */
+static void start_copies(struct resume_group *g)
+{
+	struct resume_group *c;
+
+	for (c = groups; c; c = c->next) {
+		struct host_start s = start_of(c->first, group_starts);
+
+		if (c->parent != g)
+			continue;
+		__atomic_fetch_add(&g->copies_left, 1, __ATOMIC_SEQ_CST);
+		c->first->host.process = 0;
+		if (host_process_create(&s) < 0)
+			group_failed(c);
+	}
+	await_zero(&g->copies_left);
+}
+
+static int map_group(struct resume_group *g)
+{
+	struct resume_group *p = g->parent;
+	struct mm *m = g->first->proc->mm;
+	int err;
+
+	if (!p)
+		return mm_resume(m, &g->space);
+	err = mm_resume_copy(m, &g->space, p->first->proc->mm, &p->space);
+	count_down(&p->copies_left);
+	return err;
+}
+
 /* First code of a picoprocess that goes on, on its first thread. */
 static void group_starts(void *arg)
 {
@@ -265,15 +318,14 @@ static void group_starts(void *arg)
 
 	arch_set_current(t);
 	task_adopt_host_thread(t);
-	if (mm_resume(t->proc->mm, &g->space))
+	if (map_group(g))
 		group_failed(g);
+	start_copies(g);
 	start_others(g);
 	t->resume_group = NULL;
 	kfree((void *)(uintptr_t)g->space.runs);
 	kfree(g->threads);
-	kfree(g);
-	__atomic_fetch_sub(&groups_left, 1, __ATOMIC_SEQ_CST);
-	host_sync_wake(&groups_left, 1);
+	count_down(&groups_left);
 	arch_load_thread(t);
 	arch_unpark(t->park_sp);
 }
@@ -308,7 +360,7 @@ static void collect_group(struct task *t, void *arg)
 }
 
 /* The group with the next number, or NULL. */
-static struct resume_group *group_next(s32 above, s32 *number)
+static struct resume_group *group_next(const struct image_tables *t, s32 above)
 {
 	struct group_search s = { .above = above };
 	struct resume_group *g;
@@ -326,48 +378,87 @@ static struct resume_group *group_next(s32 above, s32 *number)
 	g->count = s.count;
 	g->first = s.threads[0];
 	g->first->resume_group = g;
-	*number = s.number;
+	g->number = s.number;
+	if (space_read(t, (u64)s.number, &g->space))
+		group_failed(g);
 	return g;
 }
 
-static void group_start(struct resume_group *g, const struct image_tables *t,
-			s32 number, bool in_this_process)
+static struct resume_group *group_of(const struct proc *p)
 {
-	struct host_start s = start_of(g->first, group_starts);
-	int err = space_read(t, (u64)number, &g->space);
+	struct resume_group *g;
+	struct task *t;
 
-	__atomic_fetch_add(&groups_left, 1, __ATOMIC_SEQ_CST);
-	g->first->host.process = in_this_process
-					 ? current()->host.process : 0;
-	if (!err)
-		err = in_this_process ? host_thread_create(&s)
-				      : host_process_create(&s);
-	if (err < 0)
-		group_failed(g);
+	if (list_empty(&p->threads))
+		return NULL;
+	t = list_first(&p->threads, struct task, in_proc);
+	for (g = groups; g; g = g->next)
+		if (g->number == t->park_group)
+			return g;
+	return NULL;
 }
 
-/* The group that lived beside the service thread comes last: until then this
- * picoprocess has no guest memory, and copies of it are cheap. */
-static void start_groups(const struct image_tables *t, s32 own_number)
+/* The nearest ancestor that has a picoprocess of its own. */
+static struct resume_group *parent_of(const struct resume_group *g,
+				      struct resume_group *own)
 {
-	struct resume_group *own = NULL, *g;
+	const struct proc *p = g->first->proc->parent;
+	struct resume_group *found;
+
+	for (; p; p = p->parent) {
+		found = group_of(p);
+		if (found && found != g)
+			return found;
+	}
+	return g == own ? NULL : own;
+}
+
+static void groups_collect(const struct image_tables *t, s32 own_number)
+{
+	struct resume_group *g, *own = NULL;
 	s32 number = 0;
 
-	while ((g = group_next(number, &number)) != NULL)
+	groups = NULL;
+	while ((g = group_next(t, number)) != NULL) {
+		number = g->number;
+		g->next = groups;
+		groups = g;
+		groups_left++;
 		if (number == own_number)
 			own = g;
-		else
-			group_start(g, t, number, false);
-	if (own)
-		group_start(own, t, own_number, true);
+	}
+	for (g = groups; g; g = g->next)
+		g->parent = g == own ? NULL : parent_of(g, own);
 }
 
-static void await_groups(void)
+/* The group that lived beside the service thread does so again; the others
+ * are copies of it and of each other.  Without it all begin from nothing. */
+static void groups_start(s32 own_number)
 {
-	u32 left;
+	struct resume_group *g;
 
-	while ((left = __atomic_load_n(&groups_left, __ATOMIC_SEQ_CST)) != 0)
-		host_sync_wait(&groups_left, left, HOST_FOREVER);
+	for (g = groups; g; g = g->next) {
+		struct host_start s = start_of(g->first, group_starts);
+		bool is_own = g->number == own_number;
+		int err;
+
+		if (g->parent)
+			continue;
+		g->first->host.process = is_own ? current()->host.process : 0;
+		err = is_own ? host_thread_create(&s) : host_process_create(&s);
+		if (err < 0)
+			group_failed(g);
+	}
+}
+
+static void groups_free(void)
+{
+	struct resume_group *g;
+
+	while ((g = groups) != NULL) {
+		groups = g->next;
+		kfree(g);
+	}
 }
 
 /* On the service thread's own stack. */
@@ -382,9 +473,11 @@ static void resume_main(void *arg)
 	if (tables_read(&t, b->pages))
 		panic("the saved sandbox's page tables cannot be read");
 	groups_left = 0;
-	start_groups(&t, own_number);
+	groups_collect(&t, own_number);
 	kfree(t.spaces);
-	await_groups();
+	groups_start(own_number);
+	await_zero(&groups_left);
+	groups_free();
 	host_report(HOST_REPORT_STARTED, 0, 0, "", 0);
 	service_run();
 }

@@ -131,19 +131,111 @@ static int map_saved(struct vma *v, struct image_space *s)
 	return err;
 }
 
+static int resume_vma(struct mm *m, struct vma *v, struct image_space *s)
+{
+	int err;
+
+	v->flags &= ~(u32)VMA_IMAGE;
+	err = map_fresh(m, v);
+	if (!err)
+		err = map_saved(v, s);
+	if (err)
+		klog("cannot map %lx-%lx again: error %d", (long)v->start,
+		     (long)v->end, -err);
+	return err;
+}
+
 int mm_resume(struct mm *m, struct image_space *s)
 {
 	struct vma *v;
 	int err = 0;
 
+	for (v = m->first; v && !err; v = v->next)
+		err = resume_vma(m, v, s);
+	return err;
+}
+
+/* ---- from a copy of another ------------------------------------------------------ */
+/* The part of run i of s that lies in v; false: there is none. */
+static bool clip(const struct vma *v, const struct image_space *s, u64 i,
+		 struct pages_run *out)
+{
+	const struct pages_run *r = &s->runs[i];
+	u64 from, end;
+
+	if (i >= s->run_count || r->address >= v->end)
+		return false;
+	from = MAX(v->start, r->address);
+	end = MIN(v->end, r->address + r->count * PAGE_SIZE);
+	out->address = from;
+	out->page = r->page + (from - r->address) / PAGE_SIZE;
+	out->count = (end - from) / PAGE_SIZE;
+	return true;
+}
+
+static bool same_pages(const struct vma *v, const struct image_space *a,
+		       const struct image_space *b)
+{
+	u64 i = run_after(a, v->start), j = run_after(b, v->start);
+	struct pages_run x, y;
+
+	for (;; i++, j++) {
+		bool in_a = clip(v, a, i, &x), in_b = clip(v, b, j, &y);
+
+		if (!in_a || !in_b)
+			return in_a == in_b;
+		if (x.address != y.address || x.page != y.page ||
+		    x.count != y.count)
+			return false;
+	}
+}
+
+static bool same_file(const struct vma *a, const struct vma *b)
+{
+	return a->file == b->file ||
+	       (a->file && b->file && a->file->inode == b->file->inode);
+}
+
+static bool same_mapping(const struct vma *a, const struct image_space *as,
+			 const struct vma *b, const struct image_space *bs)
+{
+	return a->start == b->start && a->end == b->end &&
+	       a->prot == b->prot && a->name == b->name &&
+	       !((a->flags ^ b->flags) & VMA_SHARED) && same_file(a, b) &&
+	       (!a->file || a->offset == b->offset) &&
+	       ((a->flags & VMA_SHARED) || same_pages(a, as, bs));
+}
+
+/* The mapping of `from` that is the same as v, or NULL. */
+static const struct vma *find_same(const struct mm *from,
+				   const struct image_space *from_space,
+				   const struct vma *v,
+				   const struct image_space *s)
+{
+	const struct vma *a = from->root;
+
+	while (a && a->start != v->start)
+		a = v->start < a->start ? a->left : a->right;
+	return a && same_mapping(a, from_space, v, s) ? a : NULL;
+}
+
+int mm_resume_copy(struct mm *m, struct image_space *s, const struct mm *from,
+		   const struct image_space *from_space)
+{
+	const struct vma *a;
+	struct vma *v;
+	int err = 0;
+
+	for (a = from->first; a; a = a->next)
+		if (!find_same(m, s, a, from_space))
+			host_mem_unmap((void *)a->start, vma_size(a));
 	for (v = m->first; v && !err; v = v->next) {
-		v->flags &= ~(u32)VMA_IMAGE;
-		err = map_fresh(m, v);
-		if (!err)
-			err = map_saved(v, s);
-		if (err)
-			klog("cannot map %lx-%lx again: error %d",
-			     (long)v->start, (long)v->end, -err);
+		a = find_same(from, from_space, v, s);
+		if (a)
+			v->flags = (v->flags & ~(u32)VMA_IMAGE) |
+				   (a->flags & VMA_IMAGE);
+		else
+			err = resume_vma(m, v, s);
 	}
 	return err;
 }

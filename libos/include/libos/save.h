@@ -57,6 +57,10 @@ struct image_space {
 };
 /* In a picoprocess without guest memory: everything that m lists. */
 int mm_resume(struct mm *m, struct image_space *s);
+/* The same in a copy of a picoprocess in which `from` has been mapped by
+ * mm_resume or mm_resume_copy, and nothing has run since. */
+int mm_resume_copy(struct mm *m, struct image_space *s, const struct mm *from,
+		   const struct image_space *from_space);
 /* Each part of the library OS that knows host handles: they are gone. Called
  * in the order of resume.c, on the service thread, before any other runs. */
 void hostwait_resumed(void);
