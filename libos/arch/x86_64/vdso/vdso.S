@@ -31,14 +31,20 @@
 	VDSO clock_gettime_here, clock_gettime_here_, 1, 228
 
 /* In a sandbox that was resumed the clocks that count from some start are
- * shifted (slots 7 to 10), so that they go on from where they were. */
+ * shifted (slots 7 to 10), so that they go on from where they were.  The raw
+ * clock is the monotonic one, as it is for the call: between the two lies
+ * what the host's clock was corrected by, which another host does not know.
+ * So is the coarse one after a resume: what it lags behind is not the same. */
 	.globl __vdso_clock_gettime
 	.type __vdso_clock_gettime, @function
 	.globl clock_gettime
 	.type clock_gettime, @function
 clock_gettime:
 __vdso_clock_gettime:
-	cmpq	$0, vdso_slots + 8 * 6(%rip)
+	cmpl	$4, %edi		/* CLOCK_MONOTONIC_RAW */
+	jne	3f
+	movl	$1, %edi
+3:	cmpq	$0, vdso_slots + 8 * 6(%rip)
 	je	clock_gettime_here
 	leaq	vdso_slots + 8 * 9(%rip), %rax
 	cmpl	$7, %edi		/* CLOCK_BOOTTIME */
@@ -46,11 +52,9 @@ __vdso_clock_gettime:
 	leaq	vdso_slots + 8 * 7(%rip), %rax
 	cmpl	$1, %edi		/* CLOCK_MONOTONIC */
 	je	4f
-	cmpl	$4, %edi		/* CLOCK_MONOTONIC_RAW */
-	je	4f
 	cmpl	$6, %edi		/* CLOCK_MONOTONIC_COARSE */
-	je	4f
-	jmp	clock_gettime_here
+	jne	clock_gettime_here
+	movl	$1, %edi
 4:	pushq	%rbx
 	pushq	%rsi
 	subq	$8, %rsp
