@@ -80,8 +80,8 @@ int arch_save_thread(struct task *t)
 
 void arch_load_thread(struct task *t)
 {
-	if (t->arch.gs_in_use)
-		arch_entry_traps(true);
+	if (t->arch.gs_in_use) /* a new host process: the page is gone */
+		ASSERT(arch_entry_traps(true) == 0);
 	xstate_restore(t->arch.xstate, xstate_features);
 	arch_set_fs(t->arch.fs_base);
 }

@@ -61,8 +61,7 @@ void arch_set_fs(u64 base);
 /* The guest of the current process uses GS from now on: its rewritten calls
  * no longer find the task there. */
 int arch_set_gs(struct task *t, u64 base);
-/* Do the rewritten calls of the current process enter by a trap?  What the
- * host's mappings of a process lose (a restored one) is to be said again. */
+/* Do the rewritten calls of the current process enter by a trap? */
 int arch_entry_traps(bool on);
 u64 arch_get_fs(void);
 
