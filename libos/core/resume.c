@@ -13,6 +13,7 @@
  * sees a thread that is about to start (host_alive is 0).
  */
 #include <libos/core.h>
+#include <libos/exec.h>
 #include <libos/heap.h>
 #include <libos/ktime.h>
 #include <libos/mm.h>
@@ -320,6 +321,8 @@ static void group_starts(void *arg)
 	task_adopt_host_thread(t);
 	if (map_group(g))
 		group_failed(g);
+	for (u32 i = 0; i < g->count; i++)
+		rewrite_thread_resumed(g->threads[i]);
 	start_copies(g);
 	start_others(g);
 	t->resume_group = NULL;

@@ -12,6 +12,10 @@ __attribute__((weak)) void rewrite_before_fork(struct mm *m)
 {
 }
 
+__attribute__((weak)) void rewrite_thread_resumed(struct task *t)
+{
+}
+
 __attribute__((weak)) void rewrite_text_resumed(struct mm *m, struct vma *v)
 {
 }

@@ -769,3 +769,10 @@ void rewrite_text_resumed(struct mm *m, struct vma *v)
 	mutex_unlock(&rewrite_lock);
 	rewrite_text_mapped(m, v);
 }
+
+/* Where the page of a window was held back because this thread might come
+ * back into its middle, it is shown now. */
+void rewrite_thread_resumed(struct task *t)
+{
+	rewrite_fix_rip(t);
+}

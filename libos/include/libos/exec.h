@@ -49,6 +49,9 @@ void rewrite_before_fork(struct mm *m);
 /* The same in a new picoprocess whose list of mappings is old: the
  * trampolines are in the list, but not mapped. */
 void rewrite_text_resumed(struct mm *m, struct vma *v);
+/* Then, for each thread of the new picoprocess (current() is one of them): it
+ * may be on its way back into a window that was not shown to it before. */
+void rewrite_thread_resumed(struct task *t);
 /* Map the guest's vDSO; its ELF header's address, or 0. */
 u64 vdso_map(struct mm *m);
 
