@@ -335,7 +335,9 @@ static bool adopt(struct dentry *d, struct inode *i, u64 stamp)
 	if (d->parent->inode->super->flags & SUPER_PINNED)
 		return true;
 	if (d->inode && d->inode != i && !d->mounted) {
+		dcache_get(d); /* it may be one that nobody uses: forget it */
 		dcache_unlink(d);
+		dcache_put(d);
 		return false;
 	}
 	if (i && !d->inode)

@@ -128,6 +128,16 @@ static int node_set_path(struct inode *i, const char *path, const char *link)
 	return n->path && (!S_ISLNK(i->mode) || n->link || !link) ? 0 : -ENOMEM;
 }
 
+char *hostfs_path(const struct hostnode *n)
+{
+	char *path;
+
+	mutex_lock(&table_lock);
+	path = kstrdup(n->path);
+	mutex_unlock(&table_lock);
+	return path;
+}
+
 /* The inode of what the host described, with a reference, or NULL. */
 struct inode *hostfs_inode(struct super *s, const struct host_stat *st,
 			   const char *path, const char *link)
@@ -326,7 +336,9 @@ static int hostfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
 
 	if (!b)
 		return -ENOMEM;
+	mutex_lock(&table_lock);
 	strlcpy(b->path, n->path, sizeof(b->path));
+	mutex_unlock(&table_lock);
 	f.at = strlen(b->path);
 	f.first = count_components(b->path);
 	b->link[0] = 0;
@@ -346,9 +358,12 @@ static int hostfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
 int hostfs_child_path(const struct inode *dir, const char *name, char *path)
 {
 	const struct hostnode *n = dir->priv;
-	int len = snprintf(path, HOST_PATH_MAX, "%s%s%s", n->path,
-			   *n->path ? "/" : "", name);
+	int len;
 
+	mutex_lock(&table_lock);
+	len = snprintf(path, HOST_PATH_MAX, "%s%s%s", n->path,
+		       *n->path ? "/" : "", name);
+	mutex_unlock(&table_lock);
 	return len >= (int)HOST_PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
@@ -467,11 +482,14 @@ static struct inode *hostfs_mknod(struct inode *dir, const char *name, u32 mode,
 static int hostfs_link(struct inode *dir, const char *name, struct inode *i)
 {
 	const struct hostnode *n = i->priv;
-	char path[HOST_PATH_MAX];
+	char path[HOST_PATH_MAX], *from;
 	int err = hostfs_child_path(dir, name, path);
 
-	if (!err)
-		err = host_path_link(n->tree, n->path, path);
+	if (err)
+		return err;
+	from = hostfs_path(n);
+	err = from ? host_path_link(n->tree, from, path) : -ENOMEM;
+	kfree(from);
 	if (!err)
 		i->nlink++;
 	return err;

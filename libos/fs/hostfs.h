@@ -52,6 +52,9 @@ static inline void hostfs_known_now(struct hostnode *n)
 	n->known_entry = current()->entries;
 }
 void hostfs_fill(struct inode *i, const struct host_stat *st);
+/* A copy (kfree it) of n's path, which walks by other names change; NULL: no
+ * memory. */
+char *hostfs_path(const struct hostnode *n);
 host_handle hostfs_take_created(struct inode *i);
 void hostfs_nodes_resumed(void);
 void hostfs_node_resumed(struct hostnode *n);

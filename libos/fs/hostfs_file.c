@@ -31,25 +31,19 @@ static bool is_fresh(const struct hostnode *n)
 	       clock_monotonic_ns() - n->known_ns < FRESH_NS;
 }
 
-int hostfs_refresh(struct inode *i)
+static int ask(struct inode *i, const char *path)
 {
 	const struct hostnode *n = i->priv;
+	int error = 0, want = 1, found;
 	struct host_stat *st;
-	int error = 0, want = *n->path != 0, found;
 	const char *p;
 
-	if (is_fresh(n) ||
-	    (hostfs_is_watchable(i) &&
-	     hostwatch_still_holds(n->seen_hash, n->seen)))
-		return 0;
-	for (p = n->path; *p; p++)
+	for (p = path; *p; p++)
 		want += *p == '/';
-	if (!want)
-		want = 1;
 	st = kmalloc((size_t)want * sizeof(*st));
 	if (!st)
 		return -ENOMEM;
-	found = host_path_walk(n->tree, n->path, st, (unsigned)want, NULL, 0,
+	found = host_path_walk(n->tree, path, st, (unsigned)want, NULL, 0,
 			       &error, NULL);
 	if (found == want && st[want - 1].ino == n->host_ino &&
 	    st[want - 1].dev == n->host_dev)
@@ -58,17 +52,45 @@ int hostfs_refresh(struct inode *i)
 	return 0;
 }
 
-static int resize(const struct hostnode *n, u64 size)
+int hostfs_refresh(struct inode *i)
 {
-	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
-			       .flags = HOST_OPEN_WRITE, .path = n->path };
-	host_handle h = host_stream_open(&o);
+	const struct hostnode *n = i->priv;
+	char *path;
 	int err;
 
+	if (is_fresh(n) ||
+	    (hostfs_is_watchable(i) &&
+	     hostwatch_still_holds(n->seen_hash, n->seen)))
+		return 0;
+	path = hostfs_path(n);
+	err = path ? ask(i, path) : -ENOMEM;
+	kfree(path);
+	return err;
+}
+
+static int resize(const struct hostnode *n, u64 size)
+{
+	char *path = hostfs_path(n);
+	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
+			       .flags = HOST_OPEN_WRITE, .path = path };
+	host_handle h = path ? host_stream_open(&o) : -ENOMEM;
+	int err;
+
+	kfree(path);
 	if (h < 0)
 		return h;
 	err = host_stream_resize(h, size);
 	host_stream_close(h);
+	return err;
+}
+
+static int set_attributes(const struct hostnode *n,
+			  const struct host_setattr *h)
+{
+	char *path = hostfs_path(n);
+	int err = path ? host_path_setattr(n->tree, path, h) : -ENOMEM;
+
+	kfree(path);
 	return err;
 }
 
@@ -96,7 +118,7 @@ int hostfs_setattr(struct inode *i, const struct iattr *a)
 			h.which |= HOST_SET_OWNER;
 	}
 	if (!err && h.which)
-		err = host_path_setattr(n->tree, n->path, &h);
+		err = set_attributes(n, &h);
 	if (err)
 		return err;
 	if (a->valid & ATTR_SIZE)
@@ -217,17 +239,13 @@ struct hostkept *hostfs_keep(struct inode *i, host_handle h)
 }
 
 /* ---- files --------------------------------------------------------------------------------- */
-static host_handle open_handle(struct inode *i, const struct file *f)
+static host_handle open_path(const struct hostnode *n, const char *path,
+			     const struct file *f)
 {
-	const struct hostnode *n = i->priv;
 	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
-			       .path = n->path };
-	host_handle h = f->handle; /* opened by the walk */
+			       .path = path };
+	host_handle h;
 
-	if (h == HOST_NO_HANDLE)
-		h = hostfs_take_created(i);
-	if (h != HOST_NO_HANDLE)
-		return h;
 	if (f->mode & FMODE_READ)
 		o.flags |= HOST_OPEN_READ;
 	if (f->mode & FMODE_WRITE)
@@ -238,6 +256,21 @@ static host_handle open_handle(struct inode *i, const struct file *f)
 		o.flags = HOST_OPEN_WRITE;
 		h = host_stream_open(&o);
 	}
+	return h;
+}
+
+static host_handle open_handle(struct inode *i, const struct file *f)
+{
+	host_handle h = f->handle; /* opened by the walk */
+	char *path;
+
+	if (h == HOST_NO_HANDLE)
+		h = hostfs_take_created(i);
+	if (h != HOST_NO_HANDLE)
+		return h;
+	path = hostfs_path(i->priv);
+	h = path ? open_path(i->priv, path, f) : -ENOMEM;
+	kfree(path);
 	return h;
 }
 
@@ -460,7 +493,7 @@ bool hostfs_truncate(struct file *f, u64 size, int *err)
 /* f->priv: the whole listing, fetched when reading starts at 0. */
 struct listing { size_t size, room; char text[]; };
 
-static struct listing *list_all(const struct hostnode *n)
+static struct listing *list_path(const struct hostnode *n, const char *path)
 {
 	struct listing *l = kmalloc(sizeof(*l) + LIST_BUFFER), *bigger;
 	u64 cursor = 0;
@@ -471,7 +504,7 @@ static struct listing *list_all(const struct hostnode *n)
 	l->size = 0;
 	l->room = LIST_BUFFER;
 	for (;;) {
-		got = host_path_list(n->tree, n->path, &cursor,
+		got = host_path_list(n->tree, path, &cursor,
 				     l->text + l->size, l->room - l->size);
 		if (got <= 0)
 			break;
@@ -490,6 +523,15 @@ static struct listing *list_all(const struct hostnode *n)
 		return l;
 	kfree(l);
 	return err_ptr(got);
+}
+
+static struct listing *list_all(const struct hostnode *n)
+{
+	char *path = hostfs_path(n);
+	struct listing *l = path ? list_path(n, path) : err_ptr(-ENOMEM);
+
+	kfree(path);
+	return l;
 }
 
 static bool is_dots(const char *name)

@@ -11,10 +11,22 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 
 AGENT = r"""
-import os, sys
+import os, random, sys, threading, time
 held = {}
+def storm(seed, path, end):
+    r = random.Random(seed)
+    while time.time() < end:
+        try:
+            fd = os.open(path + r.choice(["/a", "/b", "/c/a", "/c/b", "/d"]),
+                         r.choice([os.O_RDONLY, os.O_RDWR, os.O_CREAT |
+                                   os.O_EXCL | os.O_RDWR]))
+            os.fstat(fd)
+            os.close(fd)
+        except OSError:
+            pass
 def info(s):
     return (f"{s.st_mode:o} size {s.st_size} nlink {s.st_nlink} "
             f"mtime {s.st_mtime_ns} ino {s.st_ino}")
@@ -30,6 +42,14 @@ def answer(what, path):
         return "held"
     if what == "fstat":
         return info(os.fstat(held[path]))
+    if what == "storm":
+        t = [threading.Thread(target=storm, args=(n, path, time.time() + 2))
+             for n in range(4)]
+        for x in t:
+            x.start()
+        for x in t:
+            x.join()
+        return "calm"
     if what == "write":
         with open(path, "w") as f:
             f.write("written by the program")
@@ -53,9 +73,12 @@ class Agent:
                                   stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE)
 
-    def ask(self, what, path):
+    def tell(self, what, path):
         self.p.stdin.write(f"{what} {path}\n")
         self.p.stdin.flush()
+
+    def ask(self, what, path):
+        self.tell(what, path)
         return self.p.stdout.readline().strip()
 
     def end(self):
@@ -219,11 +242,29 @@ def chance(s, steps=600):
     print(f"ok {steps} changes by chance")
 
 
+def storm(s):
+    """Threads inside and the host, all at the same names, of one file."""
+    r = random.Random(1)
+    shutil.rmtree(s.at("r"))
+    os.makedirs(s.at("r/c"))
+    s.put("r/a", "one file")
+    for name in ("r/b", "r/c/a", "r/c/b", "r/d"):
+        os.link(s.at("r/a"), s.at(name))
+    end = time.time() + 2
+    s.inside.tell("storm", "r")
+    while time.time() < end:
+        if r.random() < 0.05:
+            change(s, r)
+        time.sleep(0.0005)
+    got = s.inside.p.stdout.readline().strip()
+    print("ok storm" if got == "calm" else f"FAIL storm: {got!r}")
+
+
 def main():
     s = Steps(sys.argv[1], sys.argv[2])
     # so often that it watches the directory instead of asking
     s.same("at first", *["stat watched"] * 20)
-    for part in (files, kinds, directories, data, chance):
+    for part in (files, kinds, directories, data, chance, storm):
         part(s)
     s.outside.end()
     status = s.inside.end()

@@ -13,7 +13,7 @@ if command -v python3 >/dev/null; then
 		*) fail "volume: $word $name" ;;
 		esac
 	done <"$TMP/steps"
-	same "volume: all steps" 35 "$(grep -c '^ok' "$TMP/steps")"
+	same "volume: all steps" 36 "$(grep -c '^ok' "$TMP/steps")"
 else
 	skip "volumes" "no python3"
 fi
