@@ -58,12 +58,13 @@ move() {
 	here_ move --ssh "ssh -F $TMP/ssh/config" --bailey "$BAILEY" "$@"
 }
 script='i=0; while :; do i=$((i + 1)); echo $i; sleep 0.02; done'
-value() { "$1" logs "$2" 2>/dev/null | tail -n 1; }
+value() { "$1" logs "$2" 2>/dev/null | grep -x '[0-9]*' | tail -n 1; }
 grows() { # WHERE NAME
 	local a
 	a=$(value "$1" "$2")
 	sleep 0.4
-	[ "$(value "$1" "$2")" -gt "${a:-0}" ]
+	a=$(($(value "$1" "$2") - ${a:-0}))
+	[ "$a" -gt 0 ]
 }
 
 here_ run -d --name web -p 8080:8000 sh -c "$script & cd /usr/share/doc;
@@ -100,10 +101,11 @@ check "a broken connection: an error" test $? != 0
 check "it runs on here after that" tries 30 grows here_ big
 ip -n "${n}b" link set "w$n" up
 same "and not there" "" "$(there ps | grep -w big)"
-move big 10.77.0.2 >/dev/null 2>&1 &
+(exec ip netns exec "${n}a" "$BAILEY" move --ssh "ssh -F $TMP/ssh/config" \
+	--bailey "$BAILEY" big 10.77.0.2) >/dev/null 2>&1 &
 pid=$!
 sleep 0.5
-kill -9 $pid
+kill -9 $pid # ip has become bailey
 wait $pid 2>/dev/null
 check "move killed: it runs on here" tries 30 grows here_ big
 tries 50 sh -c "! XDG_RUNTIME_DIR=$TMP/there '$BAILEY' ps | grep -qw big"
