@@ -5,7 +5,8 @@ DEPS_TEST := python3 nginx-light redis-server redis-tools wrk tmux vim less \
 	golang-go busybox-static sqlite3 curl openssl git perl xz-utils procps \
 	libclang-rt-14-dev libzydis-dev memcached rsync openssh-client zstd util-linux
 # For more of tests/real/runtimes.sh; big, so only with test-all.
-DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace
+DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace openssh-server \
+	iproute2
 
 # Installs what is missing; needs root or sudo only if something is.
 deps:
@@ -21,6 +22,7 @@ test: deps
 	@B=$(B) bash tests/run.sh
 test-all: deps-all test
 	@B=$(B) CC=clang bash tests/run.sh
+	@B=$(B) bash tests/save.sh
 
 demo: deps
 	$(MAKE) all
@@ -30,6 +32,7 @@ bench: all
 	@mkdir -p bench/out
 	python3 bench/run.py --bailey $(B)/bailey --json bench/out/results.json
 
+# Beside CRIU, where that works: apt-get install criu.
 bench-save: all
 	@mkdir -p bench/out
 	python3 bench/save.py --bailey $(B)/bailey --json bench/out/save.json

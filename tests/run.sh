@@ -51,6 +51,10 @@ part "small programs, natively and inside" bash tests/progs.sh
 for t in tests/hostile/*.sh tests/real/*.sh; do
 	[ -e "$t" ] && part "$t" bash "$t"
 done
+part "saved: every kind of descriptor and wait" bash tests/save/progs.sh
+part "saved: the world outside" bash tests/save/outside.sh
+part "saved: programs at work" bash tests/save/real.sh
+part "saved: nothing is lost" env ROUNDS=4 bash tests/save/robust.sh
 part "as an ordinary user" bash tests/user.sh
 
 while read -r p f s; do

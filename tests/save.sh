@@ -1,18 +1,20 @@
 #!/bin/bash
-# save.sh - all about saving and resuming; LONG=1: the longer set as well.
+# save.sh - the longer tests of saving and resuming, for `make test-all`: as
+# twins, ten generations on, under load, slow programs, between two hosts.
+# The shorter ones are in run.sh.
 cd "$(dirname "$0")/.." || exit
 status=0
-run() { echo "--- tests/save/$1"; bash "tests/save/$1" "${@:2}" || status=1; }
-run progs.sh
-run outside.sh
-run real.sh
-run robust.sh
-if [ -n "$LONG" ]; then
-	WAYS='twins generations' run progs.sh
-	LOAD=1 WAYS='on resumed' run progs.sh
-	run real.sh postgres node java go generations redis_load postgres_load
-	LOAD=1 run real.sh
-	ROUNDS=40 run robust.sh
-	run move.sh
-fi
+run() {
+	echo "--- $1"
+	shift
+	env QUIET=1 "$@" || status=1
+}
+run "twins, and ten generations" WAYS='twins generations' \
+	bash tests/save/progs.sh
+run "small programs under load" LOAD=1 bash tests/save/progs.sh
+run "slow programs, and while they work" bash tests/save/real.sh make postgres \
+	node java go generations redis_load postgres_load
+run "programs under load" LOAD=1 bash tests/save/real.sh all
+run "nothing is lost, forty times" ROUNDS=40 bash tests/save/robust.sh
+run "between two hosts" bash tests/save/move.sh
 exit $status

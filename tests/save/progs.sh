@@ -34,51 +34,53 @@ finally() { # NAME-OF-THE-LAST
 	by logs "$1" 2>/dev/null
 	echo "status $status"
 }
-way_plain() { begin "$1" "/progs/$1" && finally "$1"; }
+# way_X PROGRAM NAME: the ways run at the same time, under different names.
+way_plain() { begin "$2" "/progs/$1" && finally "$2"; }
 way_on() {
-	begin "$1" "/progs/$1" && save_on "$1" "$TMP/$1.on" && sleep 0.1 &&
-		save_on "$1" "$TMP/$1.on" && finally "$1"
+	begin "$2" "/progs/$1" && save_on "$2" "$TMP/$2.bly" && sleep 0.1 &&
+		save_on "$2" "$TMP/$2.bly" && finally "$2"
 }
 way_resumed() {
-	begin "$1" "/progs/$1" && save_stop "$1" "$TMP/$1.bly" && sleep 0.2 &&
-		by logs "$1" && resume "$1-2" "$TMP/$1.bly" && finally "$1-2"
+	begin "$2" "/progs/$1" && save_stop "$2" "$TMP/$2.bly" && sleep 0.2 &&
+		by logs "$2" && resume "$2-2" "$TMP/$2.bly" && finally "$2-2"
 }
 way_twins() {
-	begin "$1" "/progs/$1" && save_stop "$1" "$TMP/$1.bly" &&
-		by logs "$1" && resume "$1-2" "$TMP/$1.bly" &&
-		resume "$1-3" "$TMP/$1.bly" && finally "$1-2" >"$TMP/first" &&
-		finally "$1-3" >"$TMP/second" && cat "$TMP/first" &&
+	begin "$2" "/progs/$1" && save_stop "$2" "$TMP/$2.bly" &&
+		by logs "$2" && resume "$2-2" "$TMP/$2.bly" &&
+		resume "$2-3" "$TMP/$2.bly" && finally "$2-2" >"$TMP/first" &&
+		finally "$2-3" >"$TMP/second" && cat "$TMP/first" &&
 		diff "$TMP/first" "$TMP/second" >&2
 }
 way_generations() {
-	local i=0 name=$1
+	local i=0 name=$2
 	begin "$name" "/progs/$1" && by logs "$name" || return
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		save_stop "$name" "$TMP/$1.bly" || return
-		name=$1-$i
-		resume "$name" "$TMP/$1.bly" || return
+		save_stop "$name" "$TMP/$2.bly" || return
+		name=$2-$i
+		resume "$name" "$TMP/$2.bly" || return
 	done
 	finally "$name"
 }
 
 # Every line that is missing is counted, the first three are shown.
 compare() { # NAME WAY
-	local line missing=0
+	local line missing=0 got=$TMP/got.$2
 	while IFS= read -r line; do
-		if grep -qxF -- "$line" "$TMP/got"; then
+		if grep -qxF -- "$line" "$got"; then
 			QUIET=1 pass "$1: $line"
 		elif [ $((missing += 1)) -gt 3 ]; then
 			failed=$((failed + 1))
 		else
 			fail "$1 ($2): $line" \
-			     "$(grep -F -- "${line#* }" "$TMP/got" | head -n 1)"
+			     "$(grep -F -- "${line#* }" "$got" | head -n 1)"
 		fi
 	done < <(grep '^ok ' "$TMP/native")
-	if cmp -s "$TMP/native" "$TMP/got"; then
+	if cmp -s "$TMP/native" "$got"; then
 		pass "$1 ($2)"
 	else
-		fail "$1 ($2)" "$(diff "$TMP/native" "$TMP/got" |
-			head -n 3 | tr '\n' '|') $(why)"
+		fail "$1 ($2)" "$(diff "$TMP/native" "$got" |
+			head -n 3 | tr '\n' '|') $(tail -n 3 "$TMP/errors.$2" |
+			tr '\n' ' ')"
 	fi
 }
 
@@ -87,15 +89,21 @@ for n in "${names[@]}"; do
 		fail "$n" "does not compile: $(head -n 1 "$TMP/cc")"
 		continue
 	fi
-	(natively "$n") 2>/dev/null
+	(natively "$n") 2>/dev/null &
+	jobs=$!
+	for way in $WAYS; do
+		errors=$TMP/errors.$way "way_$way" "$n" "$n-$way" \
+			>"$TMP/got.$way" 2>"$TMP/errors.$way" &
+		jobs="$jobs $!"
+	done
+	wait $jobs
 	if grep -q '^FAIL' "$TMP/native"; then
 		fail "$n natively" "$(grep '^FAIL' "$TMP/native" | head -n 1)"
 	fi
 	for way in $WAYS; do
-		: >"$TMP/errors"
-		"way_$way" "$n" >"$TMP/got" 2>>"$TMP/errors"
 		compare "$n" "$way"
-		"$BAILEY" rm -f -a >/dev/null 2>&1
 	done
+	"$BAILEY" rm -f -a >/dev/null 2>&1
+	rm -f "$TMP"/*.bly
 done
 finish

@@ -2,10 +2,10 @@
 # real.sh - programs at real work that are saved in the middle, ended and
 # resumed, and go on as if nothing had happened.
 # usage: [LOAD=1] tests/save/real.sh [NAME...]   (all: every one)
-# LOAD=1: while two other processes take all the processor time they get.
+# LOAD=1: see lib.sh.
 . "$(dirname "$0")/lib.sh"
-short='shell python pipeline nginx redis make vim pool'
-long='postgres node java go generations redis_load postgres_load'
+short='shell python pipeline nginx redis vim pool'
+long='make postgres node java go generations redis_load postgres_load'
 port=$((31000 + $$ % 10000))
 python=/usr/bin/python3
 work=$TMP/work
@@ -499,14 +499,6 @@ test_generations() {
 	done
 }
 
-hogs=
-if [ -n "$LOAD" ]; then
-	for i in 1 2; do
-		sh -c 'while :; do :; done' &
-		hogs="$hogs $!"
-	done
-	trap 'kill $hogs; save_clean' EXIT
-fi
 [ $# -gt 0 ] || set -- $short
 [ "$1" != all ] || set -- $short $long
 for t in "$@"; do
