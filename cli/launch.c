@@ -178,6 +178,17 @@ static int save_ports(struct launch *l, struct err *e)
 	return state_save(&l->state, e);
 }
 
+/* What it said while it started: a volume's file has changed, say. */
+static void show_notes(struct launch *l)
+{
+	char *rest = l->sandbox.text, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (*line && !l->request.is_quiet)
+			message("%s", line);
+	l->sandbox.text[0] = '\0';
+}
+
 int launch_start(struct launch *l, struct err *e)
 {
 	struct sandbox_config *c = &l->request.config;
@@ -194,6 +205,7 @@ int launch_start(struct launch *l, struct err *e)
 		close(c->fds[0]);
 	if (save_ports(l, e))
 		message("%s", e->text); /* it runs all the same */
+	show_notes(l);
 	return 0;
 failed:
 	launch_undo(l);
