@@ -162,6 +162,7 @@ static int freeze(const struct host_event *ev)
 	save_clocks.realtime_ns = clock_realtime_ns();
 	if (ev->handle_count) {
 		note_cpu_times();
+		hostfs_frozen();
 		heap_trim();
 		stream = ev->handles[0];
 	}

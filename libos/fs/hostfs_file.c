@@ -302,6 +302,19 @@ static void reopen(struct file *f)
 	hostfs_fill(i, &st);
 }
 
+/* All threads stand still: what is known of open files is what they are now,
+ * so that a resume does not take the program's own writes for another's. */
+void hostfs_frozen(void)
+{
+	struct host_stat st;
+	struct file *f;
+
+	list_for_each(f, &open_files, in_host)
+		if (f->handle != HOST_NO_HANDLE &&
+		    !host_stream_stat(f->handle, &st))
+			hostfs_fill(f->inode, &st);
+}
+
 void hostfs_resumed(void)
 {
 	struct file *f;

@@ -96,8 +96,9 @@ check "twins have other ids" test "$(by inspect twin1 | grep '"Id"')" != \
 mkdir "$TMP/v"
 echo first >"$TMP/v/kept"
 echo first >"$TMP/v/changed"
+echo first >"$TMP/v/own"
 chmod -R a+rwX "$TMP/v"
-script='echo mine > /usr/share/mine; rm /usr/bin/env; exec 5</v/kept 6</v/changed
+script='echo mine > /usr/share/mine; exec 7>>/v/own; echo more >&7; rm /usr/bin/env; exec 5</v/kept 6</v/changed
 	read a <&5; echo READY; while [ ! -e /go ]; do sleep 0.05; done
 	cat /usr/share/mine; [ -e /usr/bin/env ] || echo removed
 	cat /v/kept; cat /v/changed; echo out > /v/new; echo END'
@@ -107,7 +108,8 @@ save_stop vol "$TMP/vol.bly"
 sleep 1.1
 echo second >"$TMP/v/changed"
 by resume -d --name vol2 -v "$TMP/v:/v" "$TMP/vol.bly" >"$TMP/out" 2>&1
-check "a changed file of a volume is reported" grep -q changed "$TMP/out"
+check "a changed file of a volume is reported" grep -q 'file changed' "$TMP/out"
+check "one that the program wrote itself is not" fails grep -q own "$TMP/out"
 check "exec in a resumed one" by exec vol2 touch /go
 check "it goes on" shows vol2 END
 same "private layer and volume" "mine removed first second END" \

@@ -66,6 +66,7 @@ int mm_resume_copy(struct mm *m, struct image_space *s, const struct mm *from,
 void hostwait_resumed(void);
 void hoststream_resumed(const host_handle old[3], const host_handle new[3]);
 void console_resumed(host_handle h, u32 rows, u32 columns);
+void hostfs_frozen(void);
 void hostfs_resumed(void);
 void memfs_lower_resumed(void);
 void net_resumed(void);
