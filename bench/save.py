@@ -31,7 +31,8 @@ PARTS = {"nginx": ["nginx"], "python": [PYTHON], "gui": [PYTHON],
          "redis": ["redis-server", "zstd"], "clones": ["nginx"],
          "criu": ["nginx"]}
 
-# As much as a web framework loads: 260 modules and their objects.
+# As much as Flask with an application of 50 routes loads (310 modules, 21 MB
+# of private memory), from the standard library alone.
 FRAMEWORK = """
 import argparse, ast, asyncio, calendar, cgi, concurrent.futures, configparser
 import csv, ctypes, dataclasses, datetime, decimal, difflib, email.mime.text
@@ -42,13 +43,9 @@ import multiprocessing, pdb, pickle, pprint, pydoc, secrets, shelve, smtplib
 import socketserver, sqlite3, ssl, statistics, tarfile, tempfile, typing
 import unittest.mock, urllib.request, uuid, wsgiref.simple_server
 import xml.dom.minidom, xml.etree.ElementTree, xmlrpc.server, zipfile
-class Model:
-    def __init__(self, i): self.id, self.name = i, "model %d" % i
-db = sqlite3.connect(":memory:")
-db.execute("create table t (id integer primary key, name text)")
-db.executemany("insert into t values (?, ?)",
-               [(i, "row %d" % i) for i in range(5000)])
-routes = {"/%s/%d" % (m, i): Model(i) for m in ("a", "b") for i in range(2000)}
+class Route:
+    def __init__(self, i): self.i, self.rule = i, "/page/%d" % i
+routes = {r.rule: r for r in map(Route, range(50))}
 logging.basicConfig()
 print("READY", flush=True)
 import time

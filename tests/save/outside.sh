@@ -80,11 +80,12 @@ for t in twin1 twin2; do
 	by logs $t >"$TMP/$t"
 done
 now=$(date +%s)
-for what in getrandom getentropy urandom random uuid; do
+for what in getrandom getentropy urandom random uuid generation; do
 	a=$(grep "^differ $what" "$TMP/twin1")
 	check "twins differ: $what" test -n "$a" -a "$a" != \
 		"$(grep "^differ $what" "$TMP/twin2")"
 done
+same "who polls /dev/generation is told" "told 1" "$(grep ^told "$TMP/twin1")"
 same "the program's own generator goes on" "$(grep ^same "$TMP/twin1")" \
 	"$(grep ^same "$TMP/twin2")"
 check "CLOCK_REALTIME is right" awk -v n="$now" '$1 == "time" {

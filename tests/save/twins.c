@@ -5,9 +5,18 @@
 #include "save.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 
 static unsigned long seed;
+static int generation;
+static long polls(void)
+{
+	struct pollfd f = { generation, POLLPRI, 0 };
+
+	return poll(&f, 1, 5000) == 1 ? f.revents & POLLPRI : 0;
+}
+WAITER(poller, polls())
 
 static void show(const char *what, const unsigned char *b, int n)
 {
@@ -35,6 +44,9 @@ static void random_setup(void)
 	seed = random();
 	CHECK(getrandom(b, 16, 0) == 16);
 	show("before", b, 16);
+	generation = open("/dev/generation", O_RDONLY);
+	CHECK(read(generation, b, 16) == 16);
+	START(poller);
 }
 
 static void random_verify(void)
@@ -49,6 +61,8 @@ static void random_verify(void)
 	from_file("differ urandom", "/dev/urandom");
 	from_file("differ random", "/dev/random");
 	from_file("differ uuid", "/proc/sys/kernel/random/uuid");
+	from_file("differ generation", "/dev/generation");
+	SHOW("told %d", END(poller) == POLLPRI);
 	SHOW("same libc %ld %ld", seed, random());
 	SHOW("time %.0f", real / 1000);
 }
