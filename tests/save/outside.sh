@@ -2,7 +2,7 @@
 # outside.sh - what a resumed program finds of the world outside it: ports,
 # connections, volumes, randomness, time, its name and its output.
 . "$(dirname "$0")/lib.sh"
-port=$((21000 + $$ % 10000))
+port=$((10000 + $$ % 9000))
 compile outside && compile twins
 
 # Three connections that say "hello" when USR1 comes to us.

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 short='shell python pipeline nginx redis vim pool'
 long='make postgres node java go generations redis_load postgres_load'
-port=$((31000 + $$ % 10000))
+port=$((20000 + $$ % 9000))
 python=/usr/bin/python3
 work=$TMP/work
 mkdir "$work"
