@@ -199,7 +199,8 @@ static int start_background(struct job *j, struct err *e)
 
 /* ---- the call ----------------------------------------------------------- */
 static int unpack_now(struct job *j, bool is_warming,
-		      struct image_unpacked *out, image_progress_fn progress, void *arg, struct err *e)
+		      struct image_unpacked *out, image_progress_fn progress,
+		      void *arg, struct err *e)
 {
 	const struct layout *l = &j->layout;
 	bool is_lazy = !is_warming && l->count - l->heap > LAZY_PAGES;
