@@ -175,6 +175,21 @@ static int prepare_cold(struct resuming *s, struct request *r, struct err *e)
 	return result;
 }
 
+/* What is warm was checked once, but the host's files may have changed since:
+ * their pages come from them, not from the image. */
+static int check_again(const struct resuming *s, const struct request *r,
+		       struct err *e)
+{
+	struct image *i = image_open_file(s->file, NULL, e);
+	int result;
+
+	if (!i)
+		return -1;
+	result = image_check_host(i, trees_find, trees_json(&r->config), e);
+	image_close(i);
+	return result;
+}
+
 int resuming_prepare(struct resuming *s, struct request *r, struct err *e)
 {
 	uint8_t id[16];
@@ -186,7 +201,8 @@ int resuming_prepare(struct resuming *s, struct request *r, struct err *e)
 	    image_find_warm(s->file, &s->unpacked, &text, &size, id) == 1) {
 		id_text(id, s->id);
 		session_prepare();
-		result = load_manifest(s, text, size, e) || complete(s, r, e);
+		result = load_manifest(s, text, size, e) ||
+			complete(s, r, e) || check_again(s, r, e);
 	} else {
 		result = prepare_cold(s, r, e);
 	}

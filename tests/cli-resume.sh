@@ -106,6 +106,24 @@ wait $!
 same "foreground: its status" 7 $?
 b rm vol >/dev/null
 
+# ---- a file that is not in the image, only named
+if [ -x /bin/busybox ]; then
+	mkdir -p "$TMP/root/bin"
+	cp /bin/busybox "$TMP/root/bin/sleep"
+	b run -d --name own --rootfs "$TMP/root" /bin/sleep 1000 >/dev/null
+	ok "save a program of another root" save own -o "$TMP/own.bly" --stop
+	ok "warm it" warm "$TMP/own.bly"
+	status "the root is not granted" 125 "$BAILEY" resume -d "$TMP/own.bly"
+	ok "resume it" resume -d --rootfs "$TMP/root" "$TMP/own.bly"
+	b rm -f own >/dev/null
+	echo more >>"$TMP/root/bin/sleep"
+	b resume -d --rootfs "$TMP/root" "$TMP/own.bly" >/dev/null \
+		2>"$TMP/stderr"
+	same "the program has changed" 125 $?
+	check "it is named" grep -q bin/sleep "$TMP/stderr"
+	b warm -q --remove "$TMP/own.bly"
+fi
+
 # ---- warm, clones, ports
 if command -v python3 >/dev/null && command -v curl >/dev/null; then
 	b run -d --name web -p 127.0.0.1::8000 python3 -m http.server 8000 \
