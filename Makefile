@@ -42,7 +42,7 @@ $(B)/bailey: $(TOOL_OBJ)
 	$(CC) -static -Wl,--gc-sections -o $@ $^ $(TOOL_LIBS)
 
 $(B)/libos.elf: $(LIBOS_OBJ) host/arch/$(ARCH)/libos.lds
-	$(CC) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id \
+	$(CC) -nostdlib -static -Wl,-z,noexecstack -Wl,--build-id \
 	  -Wl,-z,max-page-size=4096 -Wl,--no-relax -Wl,-T,host/arch/$(ARCH)/libos.lds \
 	  -o $@ $(LIBOS_OBJ)
 
