@@ -107,8 +107,11 @@ static void test_kill_save(void)
 static int unpack_target(void)
 {
 	struct err e = { 0 };
+	int rc = load(in_base("kill/target.bly"), true, &e);
 
-	return load(in_base("kill/target.bly"), true, &e);
+	if (rc)
+		fprintf(stderr, "unpacking: %s\n", e.text);
+	return rc;
 }
 
 static void test_kill_unpack(void)
