@@ -1,10 +1,10 @@
 /*
  * resume.c - an address space again, from its list and a saved image.
  *
- * First each mapping as it would be made new, then over it the pages that
- * were saved: mapped privately from the image's file, so that they are read
- * when they are touched, and what is not written is shared by all sandboxes
- * that go on from this image.
+ * A mapping is made piece by piece: pages that were saved are mapped privately
+ * from the image's file, so that they are read when they are touched, and what
+ * is not written is shared by all sandboxes that go on from this image; what
+ * no run names is made as it would be made new.
  */
 #include <libos/exec.h>
 #include <libos/ktime.h>
@@ -16,22 +16,6 @@
  * each, and a host has a limit on them.  Where the pages of a mapping are in
  * more pieces than this, they are copied instead. */
 #define PIECES_MAX 8192u
-
-static int map_fresh(struct mm *m, struct vma *v)
-{
-	int err;
-
-	if (v->name && !strcmp(v->name, "[vdso]")) {
-		vdso_remap(v->start);
-		return 0;
-	}
-	if (v->name && !strcmp(v->name, "[syscalls]"))
-		return 0; /* with the text that it belongs to */
-	err = mm_host_map(v, v->start, vma_size(v));
-	if (!err && v->file && (v->prot & PROT_EXEC))
-		rewrite_text_resumed(m, v);
-	return err;
-}
 
 static int copy_piece(u64 at, u64 size, int prot, host_handle h, u64 offset)
 {
@@ -80,26 +64,6 @@ static int await_pages(struct image_space *s, u64 end)
 	return 0;
 }
 
-/* The part of run r that lies in v. */
-static int map_piece(struct vma *v, struct image_space *s,
-		     const struct pages_run *r, bool copy)
-{
-	u64 from = MAX(v->start, r->address);
-	u64 end = MIN(v->end, r->address + r->count * PAGE_SIZE);
-	u64 offset = r->page * PAGE_SIZE + (from - r->address);
-
-	if (from >= end)
-		return 0;
-	if (await_pages(s, r->page + r->count))
-		return -EIO;
-	if (copy)
-		return copy_piece(from, end - from, host_prot(v->prot),
-				  s->pages, offset);
-	v->flags |= VMA_IMAGE;
-	return host_mem_map((void *)from, end - from, host_prot(v->prot),
-			    HOST_MAP_PRIVATE, s->pages, offset);
-}
-
 /* The first run that ends behind addr. */
 static u64 run_after(const struct image_space *s, u64 addr)
 {
@@ -117,28 +81,129 @@ static u64 run_after(const struct image_space *s, u64 addr)
 	return lo;
 }
 
-static int map_saved(struct vma *v, struct image_space *s)
-{
-	u64 first = run_after(s, v->start), last = run_after(s, v->end), i;
-	bool copy = last - first > PIECES_MAX;
-	int err = 0;
+/* A part of a mapping that is one thing: pages of a saved run, the first of
+ * which is `page` in the file, or what no run names (0, a page of tables). */
+struct piece {
+	u64 start, end, page;
+};
 
-	if (v->flags & VMA_SHARED)
-		return 0;
-	for (i = first; i < s->run_count && !err &&
-	     s->runs[i].address < v->end; i++)
-		err = map_piece(v, s, &s->runs[i], copy);
+static u64 piece_size(const struct piece *p)
+{
+	return p->end - p->start;
+}
+
+/* The piece of v that begins at `at`. */
+static struct piece piece_at(const struct vma *v, const struct image_space *s,
+			     u64 at)
+{
+	u64 i = v->flags & VMA_SHARED ? s->run_count : run_after(s, at);
+	struct piece p = { at, v->end, 0 };
+	const struct pages_run *r = &s->runs[i];
+	u64 end;
+
+	if (i >= s->run_count)
+		return p;
+	end = r->address + r->count * PAGE_SIZE;
+	if (r->address > at) {
+		p.end = MIN(v->end, r->address);
+	} else if (end > at) { /* or the runs are in no order */
+		p.end = MIN(v->end, end);
+		p.page = r->page + (at - r->address) / PAGE_SIZE;
+	}
+	return p;
+}
+
+static int map_piece(struct vma *v, struct image_space *s,
+		     const struct piece *p)
+{
+	if (!p->page)
+		return mm_host_map(v, p->start, piece_size(p));
+	if (await_pages(s, p->page + piece_size(p) / PAGE_SIZE))
+		return -EIO;
+	v->flags |= VMA_IMAGE;
+	return host_mem_map((void *)p->start, piece_size(p),
+			    host_prot(v->prot), HOST_MAP_PRIVATE, s->pages,
+			    p->page * PAGE_SIZE);
+}
+
+static int copy_saved(struct vma *v, struct image_space *s)
+{
+	int err = mm_host_map(v, v->start, vma_size(v));
+	struct piece p;
+	u64 at;
+
+	for (at = v->start; at < v->end && !err; at = p.end) {
+		p = piece_at(v, s, at);
+		if (!p.page)
+			continue;
+		err = await_pages(s, p.page + piece_size(&p) / PAGE_SIZE);
+		if (!err)
+			err = copy_piece(p.start, piece_size(&p),
+					 host_prot(v->prot), s->pages,
+					 p.page * PAGE_SIZE);
+	}
 	return err;
 }
 
-static int resume_vma(struct mm *m, struct vma *v, struct image_space *s)
+/* Mappings of the library OS's own pages; true: v is one. */
+static bool map_own(struct vma *v, bool is_there_already)
 {
-	int err;
+	if (!v->name)
+		return false;
+	if (!strcmp(v->name, "[vdso]")) {
+		if (!is_there_already)
+			vdso_remap(v->start);
+		return true;
+	}
+	return !strcmp(v->name, "[syscalls]"); /* with its text */
+}
 
+/* Is this piece of v so in a too, which lies there already? */
+static bool is_there(const struct vma *a, const struct image_space *s,
+		     const struct piece *p)
+{
+	struct piece q;
+
+	if (!a || p->start >= a->end)
+		return false;
+	q = piece_at(a, s, p->start);
+	return q.end >= p->end && q.page == p->page;
+}
+
+/* a: a mapping that lies there and differs from v in its pages only, and what
+ * it was saved with; or NULL. */
+static int map_pieces(struct vma *v, struct image_space *s,
+		      const struct vma *a, const struct image_space *as)
+{
+	struct piece p;
+	int err = 0;
+	u64 at;
+
+	for (at = v->start; at < v->end && !err; at = p.end) {
+		p = piece_at(v, s, at);
+		if (!is_there(a, as, &p))
+			err = map_piece(v, s, &p);
+		else if (p.page)
+			v->flags |= VMA_IMAGE;
+	}
+	return err;
+}
+
+static int resume_vma(struct mm *m, struct vma *v, struct image_space *s,
+		      const struct vma *a, const struct image_space *as)
+{
+	int err = 0;
+
+	if (map_own(v, a))
+		return 0;
 	v->flags &= ~(u32)VMA_IMAGE;
-	err = map_fresh(m, v);
-	if (!err)
-		err = map_saved(v, s);
+	if (run_after(s, v->end) - run_after(s, v->start) > PIECES_MAX)
+		err = copy_saved(v, s);
+	else
+		err = map_pieces(v, s, a, as);
+	if (!err && (!a || a->end < v->end) && v->file &&
+	    (v->prot & PROT_EXEC))
+		rewrite_text_resumed(m, v);
 	if (err)
 		klog("cannot map %lx-%lx again: error %d", (long)v->start,
 		     (long)v->end, -err);
@@ -151,91 +216,57 @@ int mm_resume(struct mm *m, struct image_space *s)
 	int err = 0;
 
 	for (v = m->first; v && !err; v = v->next)
-		err = resume_vma(m, v, s);
+		err = resume_vma(m, v, s, NULL, NULL);
 	return err;
 }
 
 /* ---- from a copy of another ------------------------------------------------------ */
-/* The part of run i of s that lies in v; false: there is none. */
-static bool clip(const struct vma *v, const struct image_space *s, u64 i,
-		 struct pages_run *out)
-{
-	const struct pages_run *r = &s->runs[i];
-	u64 from, end;
-
-	if (i >= s->run_count || r->address >= v->end)
-		return false;
-	from = MAX(v->start, r->address);
-	end = MIN(v->end, r->address + r->count * PAGE_SIZE);
-	out->address = from;
-	out->page = r->page + (from - r->address) / PAGE_SIZE;
-	out->count = (end - from) / PAGE_SIZE;
-	return true;
-}
-
-static bool same_pages(const struct vma *v, const struct image_space *a,
-		       const struct image_space *b)
-{
-	u64 i = run_after(a, v->start), j = run_after(b, v->start);
-	struct pages_run x, y;
-
-	for (;; i++, j++) {
-		bool in_a = clip(v, a, i, &x), in_b = clip(v, b, j, &y);
-
-		if (!in_a || !in_b)
-			return in_a == in_b;
-		if (x.address != y.address || x.page != y.page ||
-		    x.count != y.count)
-			return false;
-	}
-}
-
 static bool same_file(const struct vma *a, const struct vma *b)
 {
 	return a->file == b->file ||
 	       (a->file && b->file && a->file->inode == b->file->inode);
 }
 
-static bool same_mapping(const struct vma *a, const struct image_space *as,
-			 const struct vma *b, const struct image_space *bs)
+/* But for where they end, and their pages. */
+static bool same_mapping(const struct vma *a, const struct vma *b)
 {
-	return a->start == b->start && a->end == b->end &&
-	       a->prot == b->prot && a->name == b->name &&
+	return a->prot == b->prot && a->name == b->name &&
 	       !((a->flags ^ b->flags) & VMA_SHARED) && same_file(a, b) &&
-	       (!a->file || a->offset == b->offset) &&
-	       ((a->flags & VMA_SHARED) || same_pages(a, as, bs));
+	       (!a->file || a->offset == b->offset);
 }
 
-/* The mapping of `from` that is the same as v, or NULL. */
-static const struct vma *find_same(const struct mm *from,
-				   const struct image_space *from_space,
-				   const struct vma *v,
-				   const struct image_space *s)
+/* The mapping of `from` that begins where v does and is the same, or NULL. */
+static const struct vma *find_same(const struct mm *from, const struct vma *v)
 {
 	const struct vma *a = from->root;
 
 	while (a && a->start != v->start)
 		a = v->start < a->start ? a->left : a->right;
-	return a && same_mapping(a, from_space, v, s) ? a : NULL;
+	return a && same_mapping(a, v) ? a : NULL;
+}
+
+/* Away with what m does not have. */
+static void unmap_others(const struct mm *m, const struct mm *from)
+{
+	const struct vma *a, *v;
+	u64 at;
+
+	for (a = from->first; a; a = a->next) {
+		v = find_same(m, a);
+		at = v ? v->end : a->start;
+		if (at < a->end)
+			host_mem_unmap((void *)at, a->end - at);
+	}
 }
 
 int mm_resume_copy(struct mm *m, struct image_space *s, const struct mm *from,
 		   const struct image_space *from_space)
 {
-	const struct vma *a;
 	struct vma *v;
 	int err = 0;
 
-	for (a = from->first; a; a = a->next)
-		if (!find_same(m, s, a, from_space))
-			host_mem_unmap((void *)a->start, vma_size(a));
-	for (v = m->first; v && !err; v = v->next) {
-		a = find_same(from, from_space, v, s);
-		if (a)
-			v->flags = (v->flags & ~(u32)VMA_IMAGE) |
-				   (a->flags & VMA_IMAGE);
-		else
-			err = resume_vma(m, v, s);
-	}
+	unmap_others(m, from);
+	for (v = m->first; v && !err; v = v->next)
+		err = resume_vma(m, v, s, find_same(from, v), from_space);
 	return err;
 }
