@@ -167,6 +167,7 @@ int clones_start(const struct clones *c, const struct resuming *s,
 			    "number", c->name);
 	if (!state_root(&e)) /* made once, by us */
 		return message_error(&e);
+	sandbox_share();
 	/* signals are blocked: a clone is started whole or not at all */
 	tried = start_all(c, s, r, all);
 	return report(c, s, all, tried, monotonic_ns() - start);

@@ -167,13 +167,19 @@ void launch_undo(struct launch *l)
 		state_remove(&l->state);
 }
 
+static bool is_port_open(const struct sandbox_config *c)
+{
+	for (size_t i = 0; i < c->port_count; i++)
+		if (!c->ports[i].host_port)
+			return true;
+	return false;
+}
+
 /* Ports that were left to us are known only now. */
 static int save_ports(struct launch *l, struct err *e)
 {
 	const struct sandbox_config *c = &l->request.config;
 
-	if (!c->port_count)
-		return 0;
 	json_object_set_new(l->state.json, "Ports", json_ports(c));
 	return state_save(&l->state, e);
 }
@@ -192,6 +198,7 @@ static void show_notes(struct launch *l)
 int launch_start(struct launch *l, struct err *e)
 {
 	struct sandbox_config *c = &l->request.config;
+	bool is_open = is_port_open(c);
 
 	if (!c->libos)
 		c->libos = libos_installed();
@@ -203,7 +210,7 @@ int launch_start(struct launch *l, struct err *e)
 		goto failed;
 	if (c->tty && !c->detach)
 		close(c->fds[0]);
-	if (save_ports(l, e))
+	if (is_open && save_ports(l, e))
 		message("%s", e->text); /* it runs all the same */
 	show_notes(l);
 	return 0;

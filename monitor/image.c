@@ -198,8 +198,7 @@ void vdso_find(struct mon_vdso *v)
 		bool is_code = strstr(line, "[vdso]");
 
 		if (strstr(line, "[heap]"))
-			(void)sscanf(line, "%lx-%lx", &v->brk_start,
-				     &v->brk_end);
+			(void)sscanf(line, "%lx", &v->brk_start);
 		if (!is_code && !strstr(line, "[vvar"))
 			continue;
 		if (sscanf(line, "%lx-%lx", &start, &end) != 2 ||

@@ -66,7 +66,7 @@ struct mon_vdso {
 	unsigned count;
 	struct { uint64_t start, size; } part[MON_VDSO_PARTS];
 	uint64_t low, code, code_size; /* of them all; of the vdso itself */
-	unsigned long brk_start, brk_end; /* the command's own memory */
+	unsigned long brk_start; /* the command's own memory */
 };
 
 struct mon_image {
@@ -136,6 +136,7 @@ struct monitor {
 /* ---- start, in the command --------------------------------------------- */
 int prepare_trees(struct monitor *m, struct err *e);
 int trees_mount(struct monitor *m, struct err *e);
+void mounts_share(void); /* as sandbox_share() */
 int prepare_ports(struct monitor *m, struct err *e);
 int prepare_state(struct monitor *m, struct err *e);
 int prepare_stdio(struct monitor *m, struct err *e);
@@ -144,6 +145,7 @@ int image_copy_data(struct monitor *m, struct err *e);
 /* Instead: the kernel heap of a saved sandbox (resume.c). */
 int resume_fill_heap(struct monitor *m, struct err *e);
 void vdso_find(struct mon_vdso *v);
+const char *host_cpu_model(void);
 /* Build the boot record and write it into the heap. */
 int boot_write(struct monitor *m, struct err *e);
 

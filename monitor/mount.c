@@ -38,18 +38,24 @@ static int write_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* A user namespace in which root and nobody have changed places. */
+static _Noreturn int stand_still(void *arg)
+{
+	for (;;)
+		pause();
+}
+
+/* A user namespace in which root and nobody have changed places.  What lives
+ * in it meanwhile shares our memory: a copy would cost us a fault for each
+ * page that we write afterwards. */
 static int swap_namespace(void)
 {
 	static const char map[] = "0 65534 1\n1 1 65533\n65534 0 1\n";
+	static char stack[4096] __attribute__((aligned(16)));
 	char path[64];
 	int fd = -1, status;
-	pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0,
-				     0, 0);
+	pid_t child = clone(stand_still, stack + sizeof(stack),
+			    CLONE_VM | CLONE_NEWUSER | SIGCHLD, NULL);
 
-	if (child == 0)
-		for (;;)
-			pause();
 	if (child < 0)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/%d/uid_map", child);
@@ -124,9 +130,17 @@ static int tree_mount(struct mon_tree *t, int userns)
 	return 0;
 }
 
+static int shared_userns = -1;
+
+void mounts_share(void)
+{
+	if (geteuid() == 0 && shared_userns < 0)
+		shared_userns = swap_namespace();
+}
+
 int trees_mount(struct monitor *m, struct err *e)
 {
-	int userns = -1;
+	int userns = shared_userns;
 	unsigned i;
 
 	for (i = 0; m->was_root && i < m->tree_count && userns < 0; i++)
@@ -134,6 +148,7 @@ int trees_mount(struct monitor *m, struct err *e)
 			userns = swap_namespace();
 	for (i = 0; i < m->tree_count; i++)
 		(void)tree_mount(&m->trees[i], userns);
-	monitor_close(userns);
+	if (userns != shared_userns)
+		monitor_close(userns);
 	return 0;
 }

@@ -126,7 +126,8 @@ static int prepare(struct monitor *m, int *command, struct err *e)
 	    prepare_state(m, e) || prepare_stdio(m, e) || image_open(m, e) ||
 	    prepare_channels(m, command, e) || prepare_heap(m, e))
 		return -1;
-	vdso_find(&m->vdso);
+	if (!m->vdso.count)
+		vdso_find(&m->vdso);
 	/* Root's mounts need root; an ordinary user's need his namespace. */
 	if (m->was_root && trees_mount(m, e))
 		return -1;
@@ -224,7 +225,7 @@ static _Noreturn void monitor_fail(struct monitor *m, const struct err *e)
 #define THREAD_BLOCK_MAX 8192u
 static void forget_command(struct monitor *m)
 {
-	unsigned long start = m->vdso.brk_start, end = m->vdso.brk_end;
+	unsigned long start = m->vdso.brk_start, end = (unsigned long)sbrk(0);
 	unsigned long thread = (unsigned long)__builtin_thread_pointer();
 	unsigned i;
 
@@ -233,7 +234,7 @@ static void forget_command(struct monitor *m)
 		m->trees[i].host = NULL;
 	if (thread >= start && thread < end)
 		start = (thread + THREAD_BLOCK_MAX) & ~4095ul;
-	if (start < end)
+	if (start && start < end)
 		madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
@@ -365,6 +366,13 @@ void sandbox_reap(struct sandbox *s)
 		;
 	s->monitor = -1;
 	sandbox_cgroup_remove(the_monitor.config->state_dir);
+}
+
+void sandbox_share(void)
+{
+	vdso_find(&the_monitor.vdso);
+	host_cpu_model();
+	mounts_share();
 }
 
 int sandbox_start(const struct sandbox_config *c, struct sandbox *out,

@@ -119,6 +119,9 @@ struct sandbox {
  */
 int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
 		  struct err *e);
+/* For a process whose children start a sandbox each: find once what all of them
+ * would find. */
+void sandbox_share(void);
 /* Wait for the end: *status as wait(2) has it; text (may be NULL) gets why
  * if the sandbox failed rather than ended. */
 int sandbox_wait(struct sandbox *s, int *status, char *text, size_t size,
