@@ -88,7 +88,8 @@ static void streams_go_on(const struct boot_info *b)
 	static const host_handle none[3] = { HOST_NO_HANDLE, HOST_NO_HANDLE,
 					     HOST_NO_HANDLE };
 
-	hoststream_resumed(old->init.handles, is_tty ? none : b->init.handles);
+	hoststream_resumed(old->init.handles, is_tty ? none : b->init.handles,
+			   b->init.stats);
 	console_resumed(is_tty ? b->init.handles[0] : HOST_NO_HANDLE,
 			b->init.rows, b->init.columns);
 	for (unsigned i = 0; i < 3; i++)
@@ -117,10 +118,10 @@ static void forget_host_thread(struct task *t, void *arg)
 	t->kick_lock.state = 0;
 }
 
-static void surroundings_go_on(const struct boot_info *b)
+static void surroundings_go_on(struct boot_info *b)
 {
 	take_over_boot(b);
-	random_reseed();
+	random_reseed(b);
 	generation_resumed();
 	park_forget();
 	save_forget();
@@ -467,7 +468,7 @@ static void groups_free(void)
 /* On the service thread's own stack. */
 static void resume_main(void *arg)
 {
-	const struct boot_info *b = arg;
+	struct boot_info *b = arg;
 	struct image_tables t;
 	s32 own_number = current()->park_group;
 

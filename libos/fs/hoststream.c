@@ -260,11 +260,14 @@ struct file *hoststream_file(host_handle h, u32 flags, const char *name,
 }
 
 /* ---- after a resume ----------------------------------------------------------------- */
-static void stream_attach(struct hoststream *s, host_handle h)
+static void stream_attach(struct hoststream *s, host_handle h,
+			  const struct host_stat *st)
 {
 	struct file *f = s->file;
 
-	if (h == HOST_NO_HANDLE || host_stream_stat(h, &s->st))
+	if (h != HOST_NO_HANDLE && st->kind)
+		s->st = *st;
+	else if (h == HOST_NO_HANDLE || host_stream_stat(h, &s->st))
 		s->st.kind = HOST_KIND_FIFO;
 	s->is_gone = h == HOST_NO_HANDLE;
 	s->own_position = false;
@@ -277,17 +280,21 @@ static void stream_attach(struct hoststream *s, host_handle h)
 
 /* The program's own streams lead to the new surroundings; those of a command
  * that was connected to the old sandbox lead nowhere. */
-void hoststream_resumed(const host_handle old[3], const host_handle new[3])
+void hoststream_resumed(const host_handle old[3], const host_handle new[3],
+			const struct host_stat stats[3])
 {
 	struct hoststream *s;
 
 	list_for_each(s, &all_streams, in_all) {
-		host_handle h = HOST_NO_HANDLE;
+		unsigned i, which = 3;
 
-		for (unsigned i = 0; i < 3; i++)
+		for (i = 0; i < 3; i++)
 			if (s->file->handle == old[i] &&
 			    old[i] != HOST_NO_HANDLE)
-				h = new[i];
-		stream_attach(s, h);
+				which = i;
+		if (which < 3)
+			stream_attach(s, new[which], &stats[which]);
+		else
+			stream_attach(s, HOST_NO_HANDLE, NULL);
 	}
 }

@@ -89,10 +89,9 @@ static void random_mix_host(void)
 	random_requests = 0;
 }
 
-/* The boot record's seed is fresh from the host, once. */
-static void random_first_seed(void)
+/* A boot record's seed is fresh from the host, once. */
+static void random_mix_boot(struct boot_info *b)
 {
-	struct boot_info *b = (struct boot_info *)BOOT_INFO_ADDR;
 	u8 any = 0;
 
 	for (size_t i = 0; i < sizeof(b->seed); i++)
@@ -108,7 +107,7 @@ static void random_first_seed(void)
 static void random_refill(void)
 {
 	if (!random_seeded) {
-		random_first_seed();
+		random_mix_boot((struct boot_info *)BOOT_INFO_ADDR);
 		random_seeded = true;
 	} else if (++random_requests > RESEED_REQUESTS) {
 		random_mix_host();
@@ -164,10 +163,10 @@ void random_bytes(void *buf, size_t n)
 	memset(key, 0, sizeof(key));
 }
 
-void random_reseed(void)
+void random_reseed(struct boot_info *b)
 {
 	mutex_lock(&random_lock);
-	random_mix_host();
+	random_mix_boot(b);
 	mutex_unlock(&random_lock);
 }
 

@@ -235,24 +235,24 @@ static bool same_mapping(const struct vma *a, const struct vma *b)
 	       (!a->file || a->offset == b->offset);
 }
 
-/* The mapping of `from` that begins where v does and is the same, or NULL. */
-static const struct vma *find_same(const struct mm *from, const struct vma *v)
+/* The mapping that begins where v does and is the same, or NULL.  *at goes
+ * along its list: v has a higher address from call to call. */
+static const struct vma *find_same(const struct vma **at, const struct vma *v)
 {
-	const struct vma *a = from->root;
-
-	while (a && a->start != v->start)
-		a = v->start < a->start ? a->left : a->right;
-	return a && same_mapping(a, v) ? a : NULL;
+	while (*at && (*at)->start < v->start)
+		*at = (*at)->next;
+	return *at && (*at)->start == v->start && same_mapping(*at, v) ? *at :
+	       NULL;
 }
 
 /* Away with what m does not have. */
 static void unmap_others(const struct mm *m, const struct mm *from)
 {
-	const struct vma *a, *v;
+	const struct vma *a, *v, *next = m->first;
 	u64 at;
 
 	for (a = from->first; a; a = a->next) {
-		v = find_same(m, a);
+		v = find_same(&next, a);
 		at = v ? v->end : a->start;
 		if (at < a->end)
 			host_mem_unmap((void *)at, a->end - at);
@@ -262,11 +262,12 @@ static void unmap_others(const struct mm *m, const struct mm *from)
 int mm_resume_copy(struct mm *m, struct image_space *s, const struct mm *from,
 		   const struct image_space *from_space)
 {
+	const struct vma *next = from->first;
 	struct vma *v;
 	int err = 0;
 
 	unmap_others(m, from);
 	for (v = m->first; v && !err; v = v->next)
-		err = resume_vma(m, v, s, find_same(from, v), from_space);
+		err = resume_vma(m, v, s, find_same(&next, v), from_space);
 	return err;
 }

@@ -7,9 +7,11 @@
 
 #include <libos/base.h>
 
+struct boot_info;
+
 void random_bytes(void *buf, size_t n);
-/* Mix fresh host entropy in: after a resume, so that two copies of one image
- * never share numbers. */
-void random_reseed(void);
+/* Mix fresh host entropy in, the seed of a new boot record: after a resume, so
+ * that two copies of one image never share numbers. */
+void random_reseed(struct boot_info *b);
 
 #endif

@@ -64,7 +64,8 @@ int mm_resume_copy(struct mm *m, struct image_space *s, const struct mm *from,
 /* Each part of the library OS that knows host handles: they are gone. Called
  * in the order of resume.c, on the service thread, before any other runs. */
 void hostwait_resumed(void);
-void hoststream_resumed(const host_handle old[3], const host_handle new[3]);
+void hoststream_resumed(const host_handle old[3], const host_handle new[3],
+			const struct host_stat stats[3]);
 void console_resumed(host_handle h, u32 rows, u32 columns);
 void hostfs_frozen(void);
 void hostfs_resumed(void);
