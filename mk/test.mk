@@ -37,4 +37,10 @@ bench-save: all
 	@mkdir -p bench/out
 	python3 bench/save.py --bailey $(B)/bailey --json bench/out/save.json
 
-.PHONY: deps deps-all deps-build test test-all demo bench bench-save
+# DENSITY="--budget 16G nginx:clones", for example.
+density: all
+	@mkdir -p bench/out
+	python3 bench/density.py --bailey $(B)/bailey \
+	  --json bench/out/density.json $(DENSITY)
+
+.PHONY: deps deps-all deps-build test test-all demo bench bench-save density

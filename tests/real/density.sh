@@ -1,0 +1,23 @@
+#!/bin/bash
+# density.sh - bench/density.py in small: 20 idle nginx from clones of one
+# image and 20 from cold starts, each with its own port and files.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib.sh
+
+out=$TMP/density.json
+if ! command -v nginx >/dev/null; then
+	skip "density" "no nginx"
+	finish
+	exit
+fi
+check "idle web servers: every one answers with its own files" \
+	timeout -k 5 200 /usr/bin/python3 bench/density.py --count 20 --step 10 \
+	--idle 2 --bailey "$BAILEY" --json "$out" nginx
+same "idle web servers: 20 clones and 20 cold starts" "20 20" \
+	"$(/usr/bin/python3 -c 'import json, sys
+print(*(r["count"] for r in json.load(open(sys.argv[1]))))' "$out")"
+check "idle web servers: they use no processor" /usr/bin/python3 -c '
+import json, sys
+for r in json.load(open(sys.argv[1])):
+    assert r["idle_share"] < 0.001, r["idle_share"]' "$out"
+finish
