@@ -8,7 +8,7 @@ fi
 failed=0
 dir=$(mktemp -d)
 name=demo-web-$$
-trap '"$bailey" rm -f "$name" "$name-py" >/dev/null 2>&1; rm -rf "$dir"' EXIT
+trap '"$bailey" rm -f "$name" "$name-py" "$name"-{0..9} >/dev/null 2>&1; rm -rf "$dir"' EXIT
 chmod 755 "$dir"
 
 show() { # COMMAND: printed and run
@@ -50,6 +50,11 @@ show "bailey ps --json | head -n 9"
 show "bailey exec $name sh -c 'ps ax | head -n 4'"
 show "bailey logs $name-py 2>&1 | tail -n 1"
 show "bailey inspect $name | head -n 6"
+# saved with all that runs in it, ended, and running on: once, then ten times
+www="-v $dir/www:/var/www/html:ro"
+show "bailey save $name --stop -o $dir/web.bly && bailey image inspect $dir/web.bly | head -n 6"
+show "bailey resume -d --name $name -p $port:80 $www $dir/web.bly >/dev/null && curl -s localhost:$port"
+show "bailey resume -d --clones 10 --name '$name-{}' -p $((port + 1))+:80 $www $dir/web.bly >/dev/null && curl -s localhost:$((port + 10)); bailey rm -f $name-{0..9} | wc -l"
 show "bailey kill $name && bailey wait $name; bailey rm -f $name $name-py"
 show "bailey run --trace ls / 2>&1 >/dev/null | tail -n 5"
 show "bailey syscalls | head -n 5"
