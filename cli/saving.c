@@ -153,6 +153,25 @@ static int freeze(struct saving *s, char *text, int *heap, struct err *e)
 		"no kernel heap", s->state->name);
 }
 
+/* Room for the heap's copy, before anything stands still. */
+static int make_room(struct saving *s, struct image_writer *w, char *text,
+		   struct err *e)
+{
+	struct control_msg m = { .op = CTL_HEAP };
+	int heap, rc;
+
+	if (control_send(s->control, &m, NULL, NULL, 0))
+		return err_set(e, STATUS_OURS, "%s: %s", s->state->name,
+			       strerror(errno));
+	if (next_message(s, &m, text, &heap, e))
+		return -1;
+	if (heap < 0)
+		return 0; /* it is saved all the same */
+	rc = image_prepare_heap(w, heap, e);
+	close(heap);
+	return rc;
+}
+
 static int thaw(struct saving *s, char *text, struct err *e)
 {
 	struct control_msg m = { .op = CTL_THAW, .a = s->is_kept_frozen };
@@ -172,9 +191,12 @@ static int thaw(struct saving *s, char *text, struct err *e)
 static int take_heap(struct saving *s, struct image_writer *w, struct err *e)
 {
 	char *text = xcalloc(1, CONTROL_PAYLOAD_MAX);
-	uint64_t start = monotonic_ns();
+	uint64_t start;
 	int heap = -1;
 
+	if (make_room(s, w, text, e))
+		return -1;
+	start = monotonic_ns();
 	if (freeze(s, text, &heap, e))
 		return -1;
 	if (image_add_heap(w, heap, e)) {

@@ -230,6 +230,7 @@ static void do_request(struct monitor *m, struct mon_client *c,
 	case CTL_STATE: do_state(m, c, in); break;
 	case CTL_DENIED: do_denied(m, c, in); break;
 	case CTL_PAUSE: case CTL_UNPAUSE: case CTL_SAVE: case CTL_THAW:
+	case CTL_HEAP:
 		freeze_request(m, c, &in->head, in->fds, in->fd_count);
 		break;
 	case CTL_WAIT: break;

@@ -1,7 +1,7 @@
 /*
  * freeze.c - the monitor's part in pausing and saving: it passes the request
  * on as an event, and hands the kernel heap's object to the command that
- * saves.  It looks at neither heap nor records.
+ * saves, which is the invoking user's own.  It looks at neither heap nor records.
  *
  * One client at a time.  If it goes away in the middle, the sandbox goes on
  * as it was before.
@@ -49,6 +49,13 @@ static void freeze_start(struct monitor *m, struct mon_client *c, uint32_t op,
 		client_done(m, c, op, 0, NULL, 0);
 }
 
+static void tell_heap(struct monitor *m, struct mon_client *c)
+{
+	struct control_msg msg = { .op = CTL_DONE, .b = CTL_HEAP };
+
+	control_send(c->fd, &msg, NULL, &m->heap, 1);
+}
+
 static void do_unpause(struct monitor *m, struct mon_client *c)
 {
 	if (m->freeze.client) {
@@ -90,6 +97,9 @@ void freeze_request(struct monitor *m, struct mon_client *c,
 		break;
 	case CTL_UNPAUSE:
 		do_unpause(m, c);
+		break;
+	case CTL_HEAP:
+		tell_heap(m, c);
 		break;
 	case CTL_THAW:
 		do_thaw(m, c, q->a == 1);

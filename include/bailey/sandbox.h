@@ -172,6 +172,8 @@ enum control_op {
 	             * written after this, while the program runs on */
 	CTL_WAIT,   /* no CTL_DONE; CTL_ENDED comes when the sandbox ends (it
 	             * also comes to every other connection) */
+	CTL_HEAP,   /* CTL_DONE with SCM_RIGHTS: the kernel heap, as it changes,
+	             * so that room for its copy can be made before CTL_SAVE */
 	/* answers */
 	CTL_DONE = 32,
 	CTL_ERROR,  /* a: errno; payload: text */
