@@ -34,6 +34,7 @@ import hostmem
 import services
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # nginx, for an ordinary user
 GIB = 1 << 30
 AIMS = {("nginx", "clones"): 16000, ("nginx", "cold"): 6000}
 PORTS = 250  # instances on one loopback address

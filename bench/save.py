@@ -26,6 +26,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # nginx, for an ordinary user
 PYTHON = "/usr/bin/python3"
 PARTS = {"nginx": ["nginx"], "python": [PYTHON], "gui": [PYTHON],
          "redis": ["redis-server", "zstd"], "clones": ["nginx"],
