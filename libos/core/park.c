@@ -22,8 +22,11 @@
 #define LOOK_AGAIN_NS 200000ull
 #define FREEZE_TIMEOUT_NS (10 * NSEC_PER_SEC)
 
+/* A parked thread decides under it to run on, the service thread to freeze:
+ * so one that counts as standing does. */
+static struct mutex leave_lock;
 /* Written by the service thread only. */
-static u32 is_freezing;     /* new threads are to stand still, too */
+static u32 is_freezing;     /* leave_lock; new threads are to stand still */
 static u32 gate;            /* changes when parked threads are to look */
 /* Counted up by every thread that comes to stand; the service thread sleeps
  * on it. */
@@ -55,6 +58,19 @@ static void run_errand(struct task *t)
 	host_sync_wake(&errand.is_done, 1);
 }
 
+static bool may_leave(struct task *t)
+{
+	bool yes;
+
+	mutex_lock(&leave_lock);
+	yes = !is_freezing;
+	if (yes)
+		__atomic_store_n(&t->park_state, TASK_UNPARKED,
+				 __ATOMIC_SEQ_CST);
+	mutex_unlock(&leave_lock);
+	return yes;
+}
+
 /* With park_sp set. */
 static void park_wait(void)
 {
@@ -66,7 +82,7 @@ static void park_wait(void)
 	host_sync_wake(&arrivals, 1);
 	for (;;) {
 		seen = __atomic_load_n(&gate, __ATOMIC_SEQ_CST);
-		if (!__atomic_load_n(&is_freezing, __ATOMIC_SEQ_CST))
+		if (may_leave(t))
 			return;
 		if (__atomic_load_n(&errand.task, __ATOMIC_SEQ_CST) == t)
 			run_errand(t);
@@ -84,7 +100,6 @@ void task_park(void)
 		arch_park(&t->park_sp, park_wait);
 	task_clear_work(t, WORK_PARK);
 	t->park_sp = 0;
-	__atomic_store_n(&t->park_state, TASK_UNPARKED, __ATOMIC_SEQ_CST);
 	/* Frozen again in between: its WORK_PARK may just have been cleared. */
 	park_new_thread(t);
 }
@@ -119,7 +134,9 @@ int park_freeze(void)
 {
 	u64 until = deadline_after(FREEZE_TIMEOUT_NS);
 
+	mutex_lock(&leave_lock);
 	__atomic_store_n(&is_freezing, 1, __ATOMIC_SEQ_CST);
+	mutex_unlock(&leave_lock);
 	for (;;) {
 		u32 seen = __atomic_load_n(&arrivals, __ATOMIC_SEQ_CST);
 		struct freeze f = { 0 };
@@ -143,6 +160,7 @@ void park_thaw(void)
 
 void park_forget(void)
 {
+	mutex_init(&leave_lock);
 	is_freezing = 0;
 	arrivals = 0;
 }

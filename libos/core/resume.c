@@ -115,6 +115,7 @@ static void forget_host_thread(struct task *t, void *arg)
 	t->park_group = t->host.process;
 	t->host.process = t->host.thread = 0;
 	t->host_alive = 0;
+	t->park_state = TASK_UNPARKED;
 	t->kick_lock.state = 0;
 }
 
