@@ -167,7 +167,7 @@ static void directory_verify(void)
 
 /* ---- locks of three kinds: held, waited for */
 static int flock_fd, ofd;
-static int *lock_state;
+static volatile int *lock_state; /* 0: may get it; 1 to 3: about to wait */
 static long record(int fd, int cmd, int type, long at)
 {
 	struct flock l = { .l_type = type, .l_start = at, .l_len = 1 };
@@ -180,18 +180,21 @@ static int waits_for_flock(void)
 
 	if (!flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
 		return 0;
+	lock_state[1] = 1;
 	return !flock(fd, LOCK_EX) && lock_state[0] == 1;
 }
 static int waits_for_record(void)
 {
 	int fd = open("record", O_RDWR);
 
+	lock_state[2] = 1;
 	return !record(fd, F_SETLKW, F_WRLCK, 5) && lock_state[0] == 1;
 }
 static int waits_for_ofd(void)
 {
 	int fd = open("ofd", O_RDWR);
 
+	lock_state[3] = 1;
 	return !record(fd, F_OFD_SETLKW, F_WRLCK, 7) && lock_state[0] == 1;
 }
 static int tries(void)
@@ -221,6 +224,8 @@ static void locks_setup(void)
 	FORK(flocker);
 	FORK(recorder);
 	FORK(ofder);
+	CHECK(comes(&lock_state[1]) && comes(&lock_state[2]));
+	CHECK(comes(&lock_state[3]));
 }
 static void locks_verify(void)
 {

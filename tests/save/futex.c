@@ -38,19 +38,27 @@ static void bare_setup(void)
 	word_shared = shared_memory(4096);
 	FORK(other);
 	START(endless);
+	SETTLE(endless);
 	START(timed);
 	START(until);
 	START(bits);
+	SETTLE(bits);
 }
 static void bare_verify(void)
 {
+	int woken = 0, tries = 0;
+
 	CHECK(WAITS(endless) && WAITS(bits) && ALIVE(other));
 	CHECK(futex(&word, FUTEX_WAKE_PRIVATE, 9, NULL, 0) == 1);
 	CHECK(END(endless) == 0);
 	CHECK(futex(&word_bits, FUTEX_WAKE_BITSET, 9, NULL, 3) == 0);
 	CHECK(futex(&word_bits, FUTEX_WAKE_BITSET, 9, NULL, 6) == 1);
 	CHECK(END(bits) == 0);
-	CHECK(futex(word_shared, FUTEX_WAKE, 9, NULL, 0) == 1);
+	while (!woken && tries++ < 5000) { /* it may be on its way still */
+		woken = futex(word_shared, FUTEX_WAKE, 9, NULL, 0);
+		sleep_ms(1);
+	}
+	CHECK(woken == 1);
 	CHECK(ENDED(other) == 0);
 	CHECK_ERRNO(END(timed), ETIMEDOUT);
 	CHECK(timed.end - timed.begin >= 799);
@@ -145,7 +153,7 @@ static void library_verify(void)
 struct shared {
 	pthread_mutex_t mutex, robust;
 	pthread_cond_t cond;
-	int state, die;
+	int state, die, owned;
 };
 static struct shared *sh;
 static int cond_child(void)
@@ -161,6 +169,7 @@ static int cond_child(void)
 static int owner_child(void)
 {
 	pthread_mutex_lock(&sh->robust);
+	__atomic_store_n(&sh->owned, 1, __ATOMIC_SEQ_CST);
 	while (!__atomic_load_n(&sh->die, __ATOMIC_SEQ_CST))
 		sleep_ms(5);
 	return 1; /* without unlocking */
@@ -185,7 +194,7 @@ static void shared_setup(void)
 	pthread_cond_init(&sh->cond, &c);
 	FORK(sharer);
 	FORK(owner);
-	sleep_ms(50);
+	CHECK(comes(&sh->owned));
 	START(robust);
 }
 static void shared_verify(void)

@@ -9,7 +9,8 @@
  * +3 to +9 are blocked from the start.
  *
  *   WAITER(name, expr)   a thread that evaluates expr once, a number
- *   START(name) WAITS(name) END(name)   END gives the number, sets errno
+ *   START(name) SETTLE(name) WAITS(name) END(name)   SETTLE: until it sleeps;
+ *                        END gives the number and sets errno
  *   CHILD(name, expr)    a process that ends with 0 if expr is true
  *   FORK(name) ALIVE(name) ENDED(name)  ENDED gives the exit status
  *
@@ -107,10 +108,39 @@ static inline long waiter_end(struct waiter *w)
 	return w->result;
 }
 
+/* Until the thread sleeps in its call, as /proc tells. */
+static inline void waiter_settle(const struct waiter *w)
+{
+	char path[64], line[256], state = 'R';
+	FILE *f;
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", w->tid);
+	for (i = 0; i < 5000 && state != 'S'; i++) {
+		sleep_ms(1);
+		f = fopen(path, "r");
+		if (!f || !fgets(line, sizeof(line), f) ||
+		    sscanf(strrchr(line, ')'), ") %c", &state) != 1)
+			state = '?';
+		if (f)
+			fclose(f);
+	}
+}
+/* Until *flag, five seconds at most: does it come? */
+static inline int comes(const volatile int *flag)
+{
+	int i;
+
+	for (i = 0; i < 5000 && !*flag; i++)
+		sleep_ms(1);
+	return *flag;
+}
+
 #define WAITER(name, expr)                                                   \
 	static struct waiter name;                                           \
 	static long name##_call(void) { return (long)(expr); }
 #define START(name) waiter_start(&name, name##_call)
+#define SETTLE(name) waiter_settle(&name)
 #define WAITS(name) (!name.is_done)
 #define END(name) waiter_end(&name)
 

@@ -54,13 +54,14 @@ static void pending_verify(void)
 
 /* ---- a handler in progress on its own stack, in a call interrupted */
 static int outer[2], inner[2];
-static volatile int handler_ok, reader_error;
+static volatile int handler_ok, in_alt, in_plain;
 static char alt[65536], outer_byte;
 static void on_alt(int sig, siginfo_t *i, void *c)
 {
 	stack_t st;
 	char here, b;
 
+	in_alt = 1;
 	sigaltstack(NULL, &st);
 	handler_ok = &here > alt && &here < alt + sizeof(alt) &&
 		     (st.ss_flags & SS_ONSTACK) &&
@@ -83,16 +84,15 @@ static void handler_setup(void)
 	CHECK(!pipe(outer) && !pipe(inner));
 	sigaction(SIGURG, &sa, NULL);
 	START(handling);
-	sleep_ms(30); /* it is in the read, then in the handler */
-	CHECK(!pthread_kill(handling.thread, SIGURG));
-	sleep_ms(30);
+	SETTLE(handling); /* it is in the read, then in the handler */
+	CHECK(!pthread_kill(handling.thread, SIGURG) && comes(&in_alt));
+	SETTLE(handling);
 }
 static void handler_verify(void)
 {
 	CHECK(WAITS(handling) && !handler_ok);
 	CHECK(write(inner[1], "i", 1) == 1);
-	sleep_ms(50);
-	CHECK(handler_ok && WAITS(handling)); /* the read goes on */
+	CHECK(comes(&handler_ok) && WAITS(handling)); /* the read goes on */
 	CHECK(write(outer[1], "o", 1) == 1);
 	CHECK(END(handling) == 1 && outer_byte == 'o');
 }
@@ -103,6 +103,7 @@ static void on_plain(int sig)
 {
 	char b;
 
+	in_plain = 1;
 	(void)!read(plain_inner[0], &b, 1);
 }
 static long plain_reader(void)
@@ -120,9 +121,9 @@ static void eintr_setup(void)
 	CHECK(!pipe(plain_outer) && !pipe(plain_inner));
 	sigaction(SIGWINCH, &sa, NULL);
 	START(plain);
-	sleep_ms(30);
-	CHECK(!pthread_kill(plain.thread, SIGWINCH));
-	sleep_ms(30);
+	SETTLE(plain);
+	CHECK(!pthread_kill(plain.thread, SIGWINCH) && comes(&in_plain));
+	SETTLE(plain);
 }
 static void eintr_verify(void)
 {
@@ -164,6 +165,7 @@ static void waits_setup(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGIO);
 	START(pauser);
+	SETTLE(pauser); /* else its signal would come before its wait */
 	pthread_sigmask(SIG_BLOCK, &set, &old);
 	START(suspender);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
