@@ -5,6 +5,7 @@
 # that tests/run.sh can add several scripts up.
 
 B=${B:-build}
+PATH=$PATH:/usr/sbin:/sbin # nginx, for an ordinary user
 BAILEY=${BAILEY:-$B/bailey}
 passed=0 failed=0 skipped=0
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/bailey-test.XXXXXX")

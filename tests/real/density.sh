@@ -3,7 +3,7 @@
 # image and 20 from cold starts, each with its own port and files.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib.sh
-PATH=$PATH:/usr/sbin:/sbin
+
 
 out=$TMP/density.json
 if ! command -v nginx >/dev/null; then
