@@ -149,6 +149,14 @@ const char *host_cpu_model(void);
 /* Build the boot record and write it into the heap. */
 int boot_write(struct monitor *m, struct err *e);
 
+/* ---- from the command to its monitor (handover.c) ------------------------ */
+#define MON_HANDLES (24 + MON_TREES + MON_PORTS)
+/* All that start.c and prepare.c opened: the fields of m that hold it. far:
+ * with what the picoprocess gets and what only the start needs. */
+unsigned monitor_fields(struct monitor *m, int **out, bool far);
+int handover_send(struct monitor *m, int to, struct err *e);
+int handover_receive(struct monitor *m); /* from m->command */
+
 /* ---- the host's control groups (cgroup.c) -------------------------------- */
 /* In the command; where there is none, m->cgroup stays -1. */
 void cgroup_make(struct monitor *m);

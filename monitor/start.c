@@ -1,9 +1,10 @@
 /*
  * start.c - sandbox_start(): from a configuration to a running program.
  *
- * The command prepares (prepare.c, mount.c, image.c, boot.c), makes the
- * monitor with one clone(), and waits for its word that the program runs.
- * The monitor then isolates itself (namespaces.c), starts the first
+ * The command makes the monitor with one clone(), prepares (prepare.c,
+ * mount.c, image.c, boot.c), hands over what it has opened (handover.c), and
+ * waits for the monitor's word that the program runs.  Meanwhile the monitor
+ * isolates itself (namespaces.c); with what it was given it starts the first
  * picoprocess (loader.c), gives up what it no longer needs (lockdown.c) and
  * serves (loop.c).
  */
@@ -93,15 +94,14 @@ static int heap_open(void)
 	return fd;
 }
 
-static int prepare_channels(struct monitor *m, int *command, struct err *e)
+static int prepare_channels(struct monitor *m, struct err *e)
 {
 	m->heap = heap_open();
 	if (m->heap < 0)
 		return err_set(e, 125, "cannot make the kernel heap: %s",
 			       strerror(errno));
 	if (pair_open(&m->request, &m->request_far) ||
-	    pair_open(&m->events, &m->events_far) ||
-	    pair_open(&m->command, command))
+	    pair_open(&m->events, &m->events_far))
 		return err_set(e, 125, "cannot make a socket: %s",
 			       strerror(errno));
 	return 0;
@@ -119,12 +119,11 @@ static int prepare_heap(struct monitor *m, struct err *e)
 	return resume_fill_heap(m, e);
 }
 
-static int prepare(struct monitor *m, int *command, struct err *e)
+static int prepare(struct monitor *m, struct err *e)
 {
-	cgroup_make(m);
 	if (prepare_trees(m, e) || prepare_ports(m, e) ||
 	    prepare_state(m, e) || prepare_stdio(m, e) || image_open(m, e) ||
-	    prepare_channels(m, command, e) || prepare_heap(m, e))
+	    prepare_channels(m, e) || prepare_heap(m, e))
 		return -1;
 	if (!m->vdso.count)
 		vdso_find(&m->vdso);
@@ -134,57 +133,30 @@ static int prepare(struct monitor *m, int *command, struct err *e)
 	return boot_write(m, e);
 }
 
-/* All descriptors that start.c and prepare.c opened. */
-static unsigned monitor_handles(const struct monitor *m, int *out, bool far)
+static void monitor_close_all(struct monitor *m)
 {
-	/* The heap's object stays, to be handed to a command that saves. */
-	const int near[] = { m->request, m->events, m->command, m->listener,
-			     m->log, m->messages, m->denied, m->exit_file,
-			     m->console, m->signals, m->cgroup_events,
-			     m->heap };
-	const int others[] = { m->request_far, m->events_far, m->pages,
-			       m->stdio[0], m->stdio[1], m->stdio[2],
-			       m->trace, m->image.fd, m->cgroup };
-	unsigned i, n = 0;
-
-	for (i = 0; i < sizeof(near) / sizeof(near[0]); i++)
-		if (near[i] >= 0)
-			out[n++] = near[i];
-	for (i = 0; far && i < sizeof(others) / sizeof(others[0]); i++)
-		if (others[i] >= 0)
-			out[n++] = others[i];
-	for (i = 0; i < m->tree_count; i++)
-		out[n++] = m->trees[i].fd;
-	for (i = 0; i < m->port_count; i++)
-		out[n++] = m->ports[i].fd;
-	return n;
-}
-#define HANDLES_MAX (24 + MON_TREES + MON_PORTS)
-
-static void monitor_close_all(const struct monitor *m)
-{
-	int fds[HANDLES_MAX];
-	unsigned i, n = monitor_handles(m, fds, true);
+	int *fields[MON_HANDLES];
+	unsigned i, n = monitor_fields(m, fields, true);
 
 	for (i = 0; i < n; i++)
-		monitor_close(fds[i]);
+		monitor_close(*fields[i]);
 }
 
 /* ---- the monitor's first steps ------------------------------------------- */
-static int compare_int(const void *x, const void *y)
+static int compare_field(const void *x, const void *y)
 {
-	return *(const int *)x - *(const int *)y;
+	return **(int *const *)x - **(int *const *)y;
 }
 
 /* Close whatever else the command had open. */
-static int close_others(const struct monitor *m, bool far)
+static int close_others(struct monitor *m, bool far)
 {
-	int keep[HANDLES_MAX];
-	unsigned i, n = monitor_handles(m, keep, far), next = 0;
+	int *keep[MON_HANDLES];
+	unsigned i, n = monitor_fields(m, keep, far), next = 0;
 
-	qsort(keep, n, sizeof(keep[0]), compare_int);
+	qsort(keep, n, sizeof(keep[0]), compare_field);
 	for (i = 0; i < n; i++) {
-		unsigned fd = (unsigned)keep[i];
+		unsigned fd = (unsigned)*keep[i];
 
 		if (fd > next && syscall(SYS_close_range, next, fd - 1, 0))
 			return -1;
@@ -238,10 +210,9 @@ static void forget_command(struct monitor *m)
 		madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
-static _Noreturn void monitor_main(struct monitor *m)
+static void monitor_open(struct monitor *m)
 {
 	struct timespec now;
-	struct err e = { 125, "" };
 	int i;
 
 	for (i = 0; i < MON_CLIENTS; i++)
@@ -251,14 +222,30 @@ static _Noreturn void monitor_main(struct monitor *m)
 	clock_gettime(CLOCK_REALTIME, &now);
 	m->start_ns = (uint64_t)now.tv_sec * 1000000000u +
 		      (uint64_t)now.tv_nsec;
+}
+
+/* Meanwhile the command prepares. far: the command's end of our socket. */
+static _Noreturn void monitor_main(struct monitor *m, int far)
+{
+	struct err e = { 125, "" };
+
+	close(far); /* or we would not see the command end */
+	monitor_open(m);
 	cgroup_choose_cpus(m);
-	if (signals_reset(m) || close_others(m, true)) {
+	if (signals_reset(m)) {
 		err_set(&e, 125, "cannot start the monitor: %s",
 			strerror(errno));
 		monitor_fail(m, &e);
 	}
-	if (namespaces_enter(m, &e) || (!m->was_root && trees_mount(m, &e)) ||
-	    namespaces_close_root(m, &e) || loader_start(m, &e))
+	if (namespaces_enter(m, &e) ||
+	    (m->was_root && namespaces_close_root(m, &e)))
+		monitor_fail(m, &e);
+	if (handover_receive(m) || close_others(m, true))
+		_exit(125); /* the command has ended */
+	if (!m->was_root && (trees_mount(m, &e) ||
+			     namespaces_close_root(m, &e)))
+		monitor_fail(m, &e);
+	if (loader_start(m, &e))
 		monitor_fail(m, &e);
 	forget_command(m);
 	if (close_others(m, false) || privileges_drop(&e) || lockdown(m, &e))
@@ -266,7 +253,7 @@ static _Noreturn void monitor_main(struct monitor *m)
 	monitor_run(m);
 }
 
-static pid_t monitor_spawn(struct monitor *m)
+static pid_t monitor_spawn(struct monitor *m, int far)
 {
 	unsigned long flags = CLONE_NEWPID;
 	pid_t pid;
@@ -276,7 +263,7 @@ static pid_t monitor_spawn(struct monitor *m)
 			 CLONE_NEWUTS | (m->network_host ? 0 : CLONE_NEWNET);
 	pid = cgroup_clone(flags, m->cgroup);
 	if (pid == 0)
-		monitor_main(m);
+		monitor_main(m, far);
 	return pid;
 }
 
@@ -380,26 +367,26 @@ int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
 {
 	struct monitor *m = &the_monitor;
 	struct err none;
+	int r;
 
 	e = e ? e : &none;
 	e->status = 0;
 	memset(out, 0, sizeof(*out));
 	out->control = -1;
 	monitor_init(m, c);
-	if (prepare(m, &out->control, e)) {
+	cgroup_make(m);
+	if (pair_open(&m->command, &out->control))
+		err_set(e, 125, "cannot make a socket: %s", strerror(errno));
+	else if ((out->monitor = monitor_spawn(m, out->control)) < 0)
+		spawn_error(e);
+	if (e->status) {
 		monitor_close_all(m);
 		monitor_close(out->control);
 		return -1;
 	}
-	out->monitor = monitor_spawn(m);
-	if (out->monitor < 0)
-		spawn_error(e);
+	r = prepare(m, e) || handover_send(m, out->control, e);
 	monitor_close_all(m);
-	if (out->monitor < 0) {
-		monitor_close(out->control);
-		return -1;
-	}
-	if (await_start(out, c, e)) {
+	if (r || await_start(out, c, e)) {
 		kill(out->monitor, SIGKILL);
 		sandbox_reap(out);
 		return -1;
