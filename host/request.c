@@ -155,25 +155,76 @@ static u32 call_text(struct call *c, unsigned i, const char *s)
 	return (u32)c->text[i].size;
 }
 
-host_handle host_stream_open(const struct host_open *o)
-{
-	struct mon_open q = { .kind = o->kind, .tree = o->tree,
-			      .flags = o->flags, .mode = o->mode,
-			      .addr = o->addr };
+struct opening {
+	struct mon_open q;
 	struct host_stat st;
-	struct call c = CALL(MON_OPEN, q);
-	int err;
+	struct call c;
+};
 
-	c.payload = &st;
-	c.payload_size = sizeof(st);
+static void opening_init(struct opening *g, const struct host_open *o)
+{
+	g->q = (struct mon_open){ .kind = o->kind, .tree = o->tree,
+				  .flags = o->flags, .mode = o->mode,
+				  .addr = o->addr };
+	g->c = (struct call)CALL(MON_OPEN, g->q);
+	g->c.payload = &g->st;
+	g->c.payload_size = sizeof(g->st);
 	if (o->kind == HOST_OPEN_FILE)
-		q.path_size = call_text(&c, 0, o->path);
-	err = call(&c);
+		g->q.path_size = call_text(&g->c, 0, o->path);
+}
+
+static host_handle opening_result(const struct opening *g, int err,
+				  const struct host_open *o)
+{
 	if (err)
 		return err;
-	if (o->stat && c.reply.size == sizeof(st))
-		*o->stat = st;
-	return c.got == HOST_NO_HANDLE ? -HOST_EIO : c.got;
+	if (o->stat && g->c.reply.size == sizeof(g->st))
+		*o->stat = g->st;
+	return g->c.got == HOST_NO_HANDLE ? -HOST_EIO : g->c.got;
+}
+
+/* So many lie in the socket at once, and on our stack. */
+#define OPENINGS 8
+
+/* request_lock is held. Returns the first one that is still to be opened. */
+static struct host_open *open_some(struct host_open *first)
+{
+	struct opening g[OPENINGS];
+	struct host_open *o;
+	int err[OPENINGS];
+	unsigned i, n = 0;
+
+	for (o = first; o && n < OPENINGS; o = o->next, n++) {
+		opening_init(&g[n], o);
+		err[n] = call_send(&g[n].c, ++request_token);
+	}
+	for (o = first, i = 0; i < n; o = o->next, i++) {
+		if (!err[i])
+			err[i] = call_receive(&g[i].c);
+		o->handle = opening_result(&g[i], err[i], o);
+	}
+	return o;
+}
+
+static host_handle open_all(struct host_open *o)
+{
+	struct host_open *at = o;
+
+	mutex_lock(&request_lock);
+	while (at)
+		at = open_some(at);
+	mutex_unlock(&request_lock);
+	return o->handle;
+}
+
+host_handle host_stream_open(struct host_open *o)
+{
+	struct opening g;
+
+	if (o->next)
+		return open_all(o);
+	opening_init(&g, o);
+	return opening_result(&g, call(&g.c), o);
 }
 
 /* Copy a walk's reply out of the shared buffer; request_lock is held. */

@@ -169,6 +169,7 @@ bool cgroup_is_oom(const struct monitor *m);
 /* ---- start, in the monitor ---------------------------------------------- */
 int namespaces_enter(struct monitor *m, struct err *e);
 int namespaces_close_root(struct monitor *m, struct err *e);
+int namespaces_drop_root(struct err *e);
 int privileges_drop(struct err *e);
 int loader_start(struct monitor *m, struct err *e);
 /* Needs nothing but what is in memory; only the host's text may call. */

@@ -102,7 +102,8 @@ int namespaces_enter(struct monitor *m, struct err *e)
 }
 
 /* Everything that is mounted goes; what is left is an empty directory that
- * nobody can write to. */
+ * nobody can write to.  The old root is out of reach of all paths after the
+ * first step, and gone after the second. */
 int namespaces_close_root(struct monitor *m, struct err *e)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
@@ -110,9 +111,15 @@ int namespaces_close_root(struct monitor *m, struct err *e)
 	if (mount("none", "/proc", "tmpfs",
 		  MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=0"))
 		return step_error(e, "empty root");
-	if (chdir("/proc") || syscall(SYS_pivot_root, ".", ".") ||
-	    umount2(".", MNT_DETACH) || chdir("/"))
+	if (chdir("/proc") || syscall(SYS_pivot_root, ".", "."))
 		return step_error(e, "pivot_root");
+	return 0;
+}
+
+int namespaces_drop_root(struct err *e)
+{
+	if (umount2(".", MNT_DETACH) || chdir("/"))
+		return step_error(e, "the old root");
 	return 0;
 }
 

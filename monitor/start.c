@@ -245,7 +245,9 @@ static _Noreturn void monitor_main(struct monitor *m, int far)
 	if (!m->was_root && (trees_mount(m, &e) ||
 			     namespaces_close_root(m, &e)))
 		monitor_fail(m, &e);
-	if (loader_start(m, &e))
+	/* The host's kernel takes its time over the old root: meanwhile the
+	 * picoprocess loads, whose first request is answered after all this. */
+	if (loader_start(m, &e) || namespaces_drop_root(&e))
 		monitor_fail(m, &e);
 	forget_command(m);
 	if (close_others(m, false) || privileges_drop(&e) || lockdown(m, &e))

@@ -166,8 +166,12 @@ struct host_open {
 	const char *path;
 	struct host_addr addr;
 	struct host_stat *stat; /* out, may be NULL; files only */
+	struct host_open *next; /* to open along with it, or NULL */
+	host_handle handle;     /* out, if there are others: it, or an error */
 };
-host_handle host_stream_open(const struct host_open *o);
+/* Several together take fewer turns; each can fail on its own. Returns the
+ * first one's handle or error. */
+host_handle host_stream_open(struct host_open *o);
 /* Look up each component of path in turn; out[i] describes component i+1
  * components deep ("a/b": out[0] is a, out[1] is b; "": out[0] is the root).
  * Stops at the first that is not a directory; if that is a symlink its

@@ -432,8 +432,11 @@ static void groups_collect(const struct image_tables *t, s32 own_number)
 		if (number == own_number)
 			own = g;
 	}
-	for (g = groups; g; g = g->next)
+	for (g = groups; g; g = g->next) {
 		g->parent = g == own ? NULL : parent_of(g, own);
+		mm_resume_files(g->first->proc->mm);
+	}
+	memfs_lower_open_now();
 }
 
 /* The group that lived beside the service thread does so again; the others

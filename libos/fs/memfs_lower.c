@@ -278,23 +278,40 @@ static struct lower_handle *evict(void)
 	return NULL;
 }
 
-static struct lower_handle *open_new(struct memnode *n)
+static struct host_open open_of(const struct memnode *n)
 {
-	struct host_open o = { .kind = HOST_OPEN_FILE, .tree = n->tree,
-			       .flags = HOST_OPEN_READ, .path = n->lower };
-	struct lower_handle *lh = kmalloc(sizeof(*lh));
-	host_handle h;
+	return (struct host_open){ .kind = HOST_OPEN_FILE, .tree = n->tree,
+				   .flags = HOST_OPEN_READ,
+				   .path = n->lower };
+}
 
-	if (!lh)
+static struct lower_handle *handle_new(host_handle h)
+{
+	struct lower_handle *lh = kmalloc(sizeof(*lh));
+
+	if (!lh) {
+		host_stream_close(h);
 		return err_ptr(-ENOMEM);
-	h = host_stream_open(&o);
-	if (h < 0) {
-		kfree(lh);
-		return err_ptr(h);
 	}
 	lh->handle = h;
 	ref_init(&lh->ref);
 	return lh;
+}
+
+static struct lower_handle *open_new(struct memnode *n)
+{
+	struct host_open o = open_of(n);
+	host_handle h = host_stream_open(&o);
+
+	return h < 0 ? err_ptr(h) : handle_new(h);
+}
+
+/* lower_lock held. */
+static void enter_handle(struct memnode *n, struct lower_handle *lh)
+{
+	n->lh = lh;
+	list_push_front(&handle_lru, &n->in_lru);
+	handle_count++;
 }
 
 /* inode->lock held (n->lower stays). A reference. */
@@ -313,10 +330,8 @@ struct lower_handle *lower_open(struct memnode *n)
 	if (is_err(lh))
 		return lh;
 	mutex_lock(&lower_lock);
-	n->lh = lh;
+	enter_handle(n, lh);
 	ref_get(&lh->ref);
-	list_push_front(&handle_lru, &n->in_lru);
-	handle_count++;
 	old = evict();
 	mutex_unlock(&lower_lock);
 	if (old)
@@ -426,6 +441,46 @@ void memfs_lower_resumed(void)
 		n->lh = NULL;
 	}
 	handle_count = 0;
+}
+
+/* Nothing else runs yet: no locks. */
+#define SOON_MAX 16
+static struct memnode *soon[SOON_MAX];
+static unsigned soon_count;
+
+void memfs_lower_open_now(void)
+{
+	struct host_open o[SOON_MAX];
+	struct lower_handle *lh;
+	unsigned i;
+
+	for (i = 0; i < soon_count; i++) {
+		o[i] = open_of(soon[i]);
+		o[i].next = i + 1 < soon_count ? &o[i + 1] : NULL;
+	}
+	if (soon_count)
+		o[0].handle = host_stream_open(o);
+	for (i = 0; i < soon_count; i++) {
+		lh = o[i].handle < 0 ? NULL : handle_new(o[i].handle);
+		if (lh && !is_err(lh))
+			enter_handle(soon[i], lh);
+	}
+	soon_count = 0;
+}
+
+void memfs_lower_open_soon(struct inode *i)
+{
+	struct memnode *n = memnode(i);
+
+	if (i->ops != &memfs_inode_ops || !S_ISREG(i->mode) || !n->lower ||
+	    n->lh || handle_count + soon_count >= HANDLES_MAX)
+		return;
+	for (unsigned k = 0; k < soon_count; k++)
+		if (soon[k] == n)
+			return;
+	soon[soon_count++] = n;
+	if (soon_count == SOON_MAX)
+		memfs_lower_open_now();
 }
 
 /* ---- listings --------------------------------------------------------------------------- */

@@ -210,6 +210,15 @@ static int resume_vma(struct mm *m, struct vma *v, struct image_space *s,
 	return err;
 }
 
+void mm_resume_files(struct mm *m)
+{
+	struct vma *v;
+
+	for (v = m->first; v; v = v->next)
+		if (v->file)
+			memfs_lower_open_soon(v->file->inode);
+}
+
 int mm_resume(struct mm *m, struct image_space *s)
 {
 	struct vma *v;

@@ -251,7 +251,7 @@ int host_path_setattr(uint32_t tree, const char *path,
 	return 0;
 }
 
-host_handle host_stream_open(const struct host_open *o)
+static host_handle open_one(const struct host_open *o)
 {
 	int fd;
 
@@ -268,6 +268,17 @@ host_handle host_stream_open(const struct host_open *o)
 	default:
 		return -HOST_EACCES;
 	}
+}
+
+host_handle host_stream_open(struct host_open *o)
+{
+	struct host_open *at;
+
+	if (!o->next)
+		return open_one(o);
+	for (at = o; at; at = at->next)
+		at->handle = open_one(at);
+	return o->handle;
 }
 
 int host_stream_stat(host_handle h, struct host_stat *out)

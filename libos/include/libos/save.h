@@ -55,6 +55,8 @@ struct image_space {
 	u64 run_count;
 	u64 first_data, ready; /* as last read of pages_header */
 };
+/* Before any of them: name the files of m's mappings. */
+void mm_resume_files(struct mm *m);
 /* In a picoprocess without guest memory: everything that m lists. */
 int mm_resume(struct mm *m, struct image_space *s);
 /* The same in a copy of a picoprocess in which `from` has been mapped by
@@ -70,6 +72,10 @@ void console_resumed(host_handle h, u32 rows, u32 columns);
 void hostfs_frozen(void);
 void hostfs_resumed(void);
 void memfs_lower_resumed(void);
+/* Of many files that are about to be mapped: the first names one, the second
+ * opens all that were named, together. */
+void memfs_lower_open_soon(struct inode *i);
+void memfs_lower_open_now(void);
 void net_resumed(void);
 void epoll_resumed(void);
 void generation_resumed(void);
