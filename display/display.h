@@ -1,0 +1,34 @@
+/*
+ * display.h - what the two programs of the display agree on.
+ *
+ * bailey-display is the first program of a sandbox with a screen: it starts
+ * the X server, then the program, and answers the RDP port.  Each connection
+ * gets a process of its own, bailey-display-session, so that what a stranger
+ * sends before the log-in is read by nobody else, and so that the large
+ * libraries are in memory only while somebody looks.  All of it is ordinary
+ * guest programs: nothing here is trusted by bailey.
+ *
+ * bailey-display-session --certificate   writes key, certificate, fingerprint
+ * bailey-display-session USER PASSWORD CLIPBOARD
+ *     SESSION_SOCKET is the connection, SESSION_REPORT a pipe to the
+ *     supervisor: one byte for each of enum report.  SIGTERM: another viewer
+ *     has taken over.  Environment: DISPLAY.
+ */
+#ifndef BAILEY_DISPLAY_H
+#define BAILEY_DISPLAY_H
+
+enum { SESSION_SOCKET = 3, SESSION_REPORT = 4 };
+enum report { REPORT_ADMITTED = 'A', REPORT_REFUSED = 'R' };
+
+enum { DISPLAY_PORT = 3389 }; /* inside; cli/display.c publishes it */
+
+/* Private to the sandbox, and writable whoever the program runs as. */
+#define DISPLAY_DIR "/dev/shm/.bailey-display"
+#define DISPLAY_KEY DISPLAY_DIR "/key.pem"
+#define DISPLAY_CERTIFICATE DISPLAY_DIR "/certificate.pem"
+/* Written last; it gets its name when the port is answered. */
+#define DISPLAY_FINGERPRINT DISPLAY_DIR "/fingerprint"
+#define DISPLAY_FINGERPRINT_NEW DISPLAY_DIR "/fingerprint.new"
+#define DISPLAY_FRAMEBUFFER DISPLAY_DIR "/Xvfb_screen0"
+
+#endif

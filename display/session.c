@@ -1,0 +1,287 @@
+/*
+ * session.c - bailey-display-session: one client's connection (display.h).
+ *
+ * A frame is sent at most every FRAME_MS, never while the connection is still
+ * full of the last one, and never more than FRAMES_AHEAD before the client
+ * has said that it shows them: a slow client gets fewer frames, not late
+ * ones.  While nothing changes nothing runs.
+ */
+#include "display/session.h"
+#include "display/display.h"
+
+#include <fcntl.h>
+#include <freerdp/channels/channels.h>
+#include <freerdp/channels/wtsvc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <winpr/ssl.h>
+#include <winpr/synch.h>
+#include <winpr/wtsapi.h>
+
+enum { FRAME_MS = 30, FRAMES_AHEAD = 2, LOGIN_SECONDS = 20, HANDLES = 32 };
+
+static volatile sig_atomic_t is_over;
+
+static void on_term(int sig)
+{
+	is_over = 1;
+}
+
+int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* ---- what the client says ----------------------------------------------- */
+static BOOL on_capabilities(freerdp_peer *peer)
+{
+	struct session *s = (struct session *)peer->context;
+	uint32_t w, h;
+
+	if (s->screen)
+		return TRUE;
+	s->x = XOpenDisplay(NULL);
+	if (!s->x || !screen_open(s) || !pointer_open(s) || !input_open(s)) {
+		fprintf(stderr, "bailey: display: no X server to show\n");
+		return FALSE;
+	}
+	screen_size(s, &w, &h);
+	peer->settings->DesktopWidth = w; /* whatever it has asked for */
+	peer->settings->DesktopHeight = h;
+	return TRUE;
+}
+
+static BOOL on_post_connect(freerdp_peer *peer)
+{
+	struct session *s = (struct session *)peer->context;
+
+	if (!login_check(s))
+		return FALSE;
+	alarm(0);
+	return clipboard_open(s);
+}
+
+static BOOL on_activate(freerdp_peer *peer)
+{
+	struct session *s = (struct session *)peer->context;
+
+	s->is_active = s->is_admitted;
+	s->is_acknowledging = peer->settings->SurfaceFrameMarkerEnabled &&
+		peer->settings->FrameAcknowledge > 0;
+	s->frame = s->acknowledged = 0;
+	screen_forget(s);
+	return pointer_send(s);
+}
+
+static BOOL on_acknowledge(rdpContext *context, UINT32 frame)
+{
+	struct session *s = (struct session *)context;
+
+	s->acknowledged = frame;
+	return TRUE;
+}
+
+static BOOL on_refresh(rdpContext *context, BYTE count,
+		       const RECTANGLE_16 *areas)
+{
+	struct session *s = (struct session *)context;
+
+	if (s->is_active)
+		screen_forget(s);
+	return TRUE;
+}
+
+static BOOL on_suppress(rdpContext *context, BYTE is_shown,
+			const RECTANGLE_16 *area)
+{
+	struct session *s = (struct session *)context;
+
+	s->is_hidden = !is_shown;
+	if (is_shown && s->is_active)
+		screen_forget(s);
+	return TRUE;
+}
+
+/* ---- the connection ----------------------------------------------------- */
+static void set_capabilities(rdpSettings *set)
+{
+	set->ColorDepth = 32;
+	set->OsMajorType = OSMAJORTYPE_UNIX;
+	set->OsMinorType = OSMINORTYPE_PSEUDO_XSERVER;
+	set->RemoteFxCodec = FALSE;
+	set->NSCodec = FALSE;
+	set->SupportGraphicsPipeline = FALSE;
+	set->FrameMarkerCommandEnabled = TRUE;
+	set->SurfaceFrameMarkerEnabled = TRUE;
+	set->RefreshRect = TRUE;
+	set->SuppressOutput = TRUE;
+	set->UnicodeInput = TRUE;
+	set->HasHorizontalWheel = TRUE;
+	set->HasExtendedMouseEvent = TRUE;
+	set->WaitForOutputBufferFlush = FALSE;
+}
+
+static freerdp_peer *open_peer(void)
+{
+	freerdp_peer *p = freerdp_peer_new(SESSION_SOCKET);
+
+	if (!p)
+		return NULL;
+	p->ContextSize = sizeof(struct session);
+	if (!freerdp_peer_context_new(p))
+		return NULL;
+	p->PostConnect = on_post_connect;
+	p->Activate = on_activate;
+	p->Capabilities = on_capabilities;
+	p->update->SurfaceFrameAcknowledge = on_acknowledge;
+	p->update->RefreshRect = on_refresh;
+	p->update->SuppressOutput = on_suppress;
+	set_capabilities(p->settings);
+	return p;
+}
+
+static struct session *open_session(char **argv)
+{
+	freerdp_peer *p = open_peer();
+	struct session *s;
+
+	if (!p)
+		return NULL;
+	s = (struct session *)p->context;
+	s->peer = p;
+	s->user = argv[1];
+	s->password = argv[2];
+	s->can_copy_in = !strcmp(argv[3], "in") || !strcmp(argv[3], "both");
+	s->can_copy_out = !strcmp(argv[3], "out") || !strcmp(argv[3], "both");
+	s->channels = WTSOpenServerA((LPSTR)p->context);
+	if (!s->channels || s->channels == INVALID_HANDLE_VALUE)
+		return NULL;
+	return login_prepare(s) && p->Initialize(p) ? s : NULL;
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+static bool may_send(struct session *s)
+{
+	if (!s->is_active || s->is_hidden || !screen_is_changed(s))
+		return false;
+	return !s->is_acknowledging ||
+		s->frame - s->acknowledged < FRAMES_AHEAD;
+}
+
+static bool send_frame(struct session *s)
+{
+	if (!may_send(s) || clock_ms() < s->next_frame_ms ||
+	    s->peer->IsWriteBlocked(s->peer))
+		return true;
+	s->next_frame_ms = clock_ms() + FRAME_MS;
+	return screen_send(s);
+}
+
+static void take_x_events(struct session *s)
+{
+	XEvent e;
+
+	while (s->x && XPending(s->x)) {
+		XNextEvent(s->x, &e);
+		if (screen_event(s, &e) || pointer_event(s, &e))
+			continue;
+		clipboard_event(s, &e);
+	}
+}
+
+static int timeout_ms(struct session *s)
+{
+	int64_t left = s->next_frame_ms - clock_ms();
+
+	if (!may_send(s))
+		return -1;
+	return left < 0 ? 0 : (int)left;
+}
+
+static unsigned gather(struct session *s, struct pollfd *p)
+{
+	HANDLE handles[HANDLES];
+	unsigned n = s->peer->GetEventHandles(s->peer, handles, HANDLES - 1);
+
+	handles[n++] = WTSVirtualChannelManagerGetEventHandle(s->channels);
+	for (unsigned i = 0; i < n; i++)
+		p[i] = (struct pollfd){ GetEventFileDescriptor(handles[i]),
+					POLLIN, 0 };
+	p[n++] = (struct pollfd){ s->x ? ConnectionNumber(s->x) : -1, POLLIN,
+				  0 };
+	p[n++] = (struct pollfd){ clipboard_fd(s), POLLIN, 0 };
+	if (s->peer->IsWriteBlocked(s->peer))
+		p[n++] = (struct pollfd){ SESSION_SOCKET, POLLOUT, 0 };
+	return n;
+}
+
+static void run(struct session *s)
+{
+	struct pollfd p[HANDLES + 4];
+
+	while (!is_over) {
+		unsigned n = gather(s, p);
+		bool is_pending = s->x && XPending(s->x);
+		int wait = is_pending ? 0 : timeout_ms(s);
+
+		/* no wait for a frame while the connection is full: the
+		 * socket's readiness wakes us */
+		if (!is_pending && s->peer->IsWriteBlocked(s->peer))
+			wait = -1;
+		poll(p, n, wait);
+		if (s->peer->IsWriteBlocked(s->peer))
+			s->peer->DrainOutputBuffer(s->peer);
+		if (!s->peer->CheckFileDescriptor(s->peer) ||
+		    !WTSVirtualChannelManagerCheckFileDescriptor(s->channels))
+			break;
+		take_x_events(s);
+		if (!clipboard_check(s) || !send_frame(s))
+			break;
+	}
+}
+
+static int serve(char **argv)
+{
+	struct sigaction a = { .sa_handler = on_term };
+	struct session *s;
+
+	sigaction(SIGTERM, &a, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	alarm(LOGIN_SECONDS); /* who does not log in keeps no process */
+	setenv("WLOG_LEVEL", getenv("BAILEY_DISPLAY_DEBUG") ?: "OFF", 1);
+	fcntl(SESSION_SOCKET, F_SETFD, FD_CLOEXEC);
+	fcntl(SESSION_REPORT, F_SETFD, FD_CLOEXEC);
+	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
+	WTSRegisterWtsApiFunctionTable(FreeRDP_InitWtsApi());
+	s = open_session(argv);
+	if (!s)
+		return 1;
+	run(s);
+	login_failed(s);
+	if (s->x)
+		input_release_all(s);
+	if (s->x)
+		XCloseDisplay(s->x);
+	s->peer->Disconnect(s->peer);
+	return 0; /* the rest ends with the process */
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--certificate"))
+		return certificate_make() ? 1 : 0;
+	if (argc != 4) {
+		fprintf(stderr, "bailey-display-session is started by "
+			"bailey-display\n");
+		return 1;
+	}
+	return serve(argv);
+}

@@ -1,0 +1,75 @@
+/*
+ * session.h - the parts of bailey-display-session: one connection of one RDP
+ * client to the sandbox's X server.  One thread, one loop (session.c).
+ *
+ * Order: login.c decides who may look; only then is the X server connected
+ * to and screen, pointer, input and clipboard are made.  Nothing of the
+ * client's is acted upon before that.
+ */
+#ifndef BAILEY_DISPLAY_SESSION_H
+#define BAILEY_DISPLAY_SESSION_H
+
+#include <X11/Xlib.h>
+#include <freerdp/freerdp.h>
+#include <freerdp/peer.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct screen;
+struct clipboard;
+
+struct session {
+	rdpContext rdp; /* first: FreeRDP makes it */
+	freerdp_peer *peer;
+	const char *user, *password;
+	bool can_copy_in, can_copy_out; /* the clipboard's policy */
+	bool was_tried, is_proved, is_admitted, was_refused; /* login.c */
+	bool is_active, is_hidden;
+	HANDLE channels; /* virtual channels */
+	Display *x;
+	struct screen *screen;
+	struct clipboard *clipboard;
+	uint32_t frame, acknowledged; /* numbers of frames */
+	bool is_acknowledging;        /* the client does that */
+	int64_t next_frame_ms;
+};
+
+int64_t clock_ms(void);
+
+/* ---- certificate.c ------------------------------------------------------ */
+int certificate_make(void);
+
+/* ---- login.c ------------------------------------------------------------ */
+/* Security settings and the call-backs that check who it is. */
+bool login_prepare(struct session *s);
+/* The client has shown all: admit it?  Tells the supervisor. */
+bool login_check(struct session *s);
+/* The connection has ended. */
+void login_failed(struct session *s);
+
+/* ---- screen.c ----------------------------------------------------------- */
+bool screen_open(struct session *s);
+void screen_size(const struct session *s, uint32_t *w, uint32_t *h);
+/* The client shows nothing yet, or no more. */
+void screen_forget(struct session *s);
+bool screen_event(struct session *s, const XEvent *e);
+bool screen_is_changed(const struct session *s);
+/* Send what has changed; false if the connection is lost. */
+bool screen_send(struct session *s);
+
+/* ---- pointer.c ---------------------------------------------------------- */
+bool pointer_open(struct session *s);
+bool pointer_event(struct session *s, const XEvent *e);
+bool pointer_send(struct session *s);
+
+/* ---- input.c ------------------------------------------------------------ */
+bool input_open(struct session *s);
+void input_release_all(struct session *s);
+
+/* ---- clipboard.c -------------------------------------------------------- */
+bool clipboard_open(struct session *s);
+int clipboard_fd(const struct session *s); /* or -1 */
+bool clipboard_check(struct session *s);
+bool clipboard_event(struct session *s, const XEvent *e);
+
+#endif

@@ -1,0 +1,415 @@
+/*
+ * supervisor.c - bailey-display: the screen's first process.
+ *
+ *   bailey-display USER PASSWORD CLIPBOARD WIDTHxHEIGHT PROGRAM [ARG...]
+ *   bailey-display --fingerprint     of this sandbox's certificate
+ *
+ * Starts Xvfb, then the program with DISPLAY set, and ends with the program's
+ * status.  Connections are given to processes of bailey-display-session
+ * (display.h).  Invariants: at most one viewer is admitted, the newest; after
+ * FAILURES_MAX wrong log-ins in turn nobody is heard for LOCK_SECONDS.
+ */
+#include "display/display.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SESSIONS_MAX = 8, FAILURES_MAX = 5, LOCK_SECONDS = 60 };
+enum { STATUS_OURS = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
+
+struct session { pid_t pid; int report; bool is_admitted; };
+
+static struct session sessions[SESSIONS_MAX];
+static unsigned failures;
+static time_t locked_until;
+static pid_t server, program;
+static int wake[2]; /* signal handlers write a byte here */
+static char **words; /* of the command line */
+static char session_path[4096];
+
+static _Noreturn void die(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("bailey: display: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(status);
+}
+
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* ---- signals ------------------------------------------------------------ */
+static void on_signal(int sig)
+{
+	int saved = errno;
+
+	if (sig != SIGCHLD && program > 0)
+		kill(program, sig);
+	if (write(wake[1], "", 1) < 0)
+		errno = saved; /* full: it will wake all the same */
+	errno = saved;
+}
+
+static void catch_signals(void)
+{
+	static const int passed_on[] = { SIGCHLD, SIGTERM, SIGHUP, SIGINT,
+		SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+	struct sigaction a = { .sa_handler = on_signal,
+		.sa_flags = SA_RESTART };
+
+	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK))
+		die(STATUS_OURS, "pipe: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)
+		sigaction(passed_on[i], &a, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* In a child: as if nobody had been before it. */
+static void reset_signals(void)
+{
+	for (int s = 1; s < 32; s++)
+		signal(s, SIG_DFL);
+}
+
+/* ---- starting ----------------------------------------------------------- */
+static bool is_in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+	char *list = strdup(path ? path : "/usr/bin:/bin"), *dir, file[4096];
+	bool is_found = false;
+
+	for (char *p = list; !is_found && (dir = strsep(&p, ":")); ) {
+		snprintf(file, sizeof(file), "%s/%s", dir, name);
+		is_found = !access(file, X_OK);
+	}
+	free(list);
+	return is_found;
+}
+
+static void check_packages(void)
+{
+	bool has_server = is_in_path("Xvfb"), has_xkb = is_in_path("xkbcomp");
+
+	if (!has_server || !has_xkb)
+		die(STATUS_OURS, "missing Debian packages:%s%s; install them "
+		    "(apt install xvfb)", has_server ? "" : " xvfb",
+		    has_xkb ? "" : " x11-xkb-utils");
+}
+
+static void find_session(const char *self)
+{
+	const char *slash = strrchr(self, '/');
+
+	snprintf(session_path, sizeof(session_path), "%.*s/%s-session",
+		 slash ? (int)(slash - self) : 1, slash ? self : ".",
+		 "bailey-display");
+}
+
+static pid_t make_certificate(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	reset_signals();
+	execl(session_path, session_path, "--certificate", NULL);
+	_exit(STATUS_NOT_FOUND);
+}
+
+/* The loader has said what it misses; the names of packages are ours. */
+static void check_certificate(pid_t pid)
+{
+	char text[128] = "";
+	int status = -1, fd;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_FOUND)
+		die(STATUS_OURS, "its libraries are missing; install the "
+		    "Debian packages libfreerdp-server2-2 libwinpr2-2 "
+		    "libxdamage1 libxfixes3 libxtst6 libssl3");
+	fd = open(DISPLAY_FINGERPRINT_NEW, O_RDONLY | O_CLOEXEC);
+	if (status || fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		die(STATUS_OURS, "no certificate could be made");
+	close(fd);
+	fprintf(stderr, "bailey: display: certificate SHA-256 %s", text);
+}
+
+static _Noreturn void exec_server(int ready)
+{
+	char number[16];
+
+	reset_signals();
+	setsid(); /* out of the reach of the terminal's keys */
+	snprintf(number, sizeof(number), "%d", ready);
+	fcntl(ready, F_SETFD, 0);
+	execlp("Xvfb", "Xvfb", "-displayfd", number, "-screen", "0",
+	       words[4], "-fbdir", DISPLAY_DIR, "-nolisten", "tcp",
+	       "-noreset", "-s", "0", NULL);
+	_exit(STATUS_NOT_FOUND);
+}
+
+/* Xvfb writes its number when it can be connected to. */
+static void start_server(void)
+{
+	char text[16] = "", name[24];
+	int ready[2], null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (pipe2(ready, O_CLOEXEC))
+		die(STATUS_OURS, "pipe: %s", strerror(errno));
+	server = fork();
+	if (!server) {
+		if (!getenv("BAILEY_DISPLAY_DEBUG"))
+			dup2(null, 2);
+		exec_server(ready[1]);
+	}
+	close(ready[1]);
+	close(null);
+	for (size_t n = 0; n < sizeof(text) - 1 && !strchr(text, '\n'); ) {
+		ssize_t got = read(ready[0], text + n, sizeof(text) - 1 - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			die(STATUS_OURS, "the X server did not start");
+		n += (size_t)got;
+	}
+	close(ready[0]);
+	snprintf(name, sizeof(name), ":%d", atoi(text));
+	setenv("DISPLAY", name, 1);
+}
+
+static int start_listening(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(DISPLAY_PORT) };
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1;
+
+	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (s < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) ||
+	    listen(s, SESSIONS_MAX))
+		die(STATUS_OURS, "port %d: %s", DISPLAY_PORT, strerror(errno));
+	return s;
+}
+
+static void set_environment(void)
+{
+	if (!getenv("XDG_RUNTIME_DIR") &&
+	    !mkdir(DISPLAY_DIR "/runtime", 0700))
+		setenv("XDG_RUNTIME_DIR", DISPLAY_DIR "/runtime", 1);
+	setenv("XDG_SESSION_TYPE", "x11", 1);
+	unsetenv("WAYLAND_DISPLAY");
+}
+
+static void start_program(void)
+{
+	program = fork();
+	if (program)
+		return;
+	reset_signals();
+	execvp(words[5], words + 5);
+	int why = errno;
+
+	fprintf(stderr, "bailey: %s: %s\n", words[5], strerror(why));
+	_exit(why == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
+}
+
+/* ---- sessions ----------------------------------------------------------- */
+static _Noreturn void exec_session(int connection, int report)
+{
+	reset_signals();
+	setsid();
+	/* neither may be overwritten before it is moved */
+	connection = fcntl(connection, F_DUPFD_CLOEXEC, 10);
+	report = fcntl(report, F_DUPFD_CLOEXEC, 10);
+	dup2(connection, SESSION_SOCKET);
+	dup2(report, SESSION_REPORT);
+	execl(session_path, session_path, words[1], words[2], words[3], NULL);
+	_exit(STATUS_NOT_FOUND);
+}
+
+static struct session *free_session(void)
+{
+	for (int i = 0; i < SESSIONS_MAX; i++)
+		if (!sessions[i].pid)
+			return &sessions[i];
+	return NULL;
+}
+
+static void accept_one(int listener)
+{
+	struct session *s = free_session();
+	int c = accept4(listener, NULL, NULL, SOCK_CLOEXEC), report[2];
+
+	if (c < 0)
+		return;
+	if (!s || now() < locked_until || pipe2(report, O_CLOEXEC)) {
+		close(c);
+		return;
+	}
+	s->pid = fork();
+	if (!s->pid)
+		exec_session(c, report[1]);
+	close(c);
+	close(report[1]);
+	s->report = report[0];
+	s->is_admitted = false;
+	if (s->pid < 0) {
+		close(report[0]);
+		s->pid = 0;
+	}
+}
+
+static void count_failure(void)
+{
+	if (++failures < FAILURES_MAX)
+		return;
+	failures = 0;
+	locked_until = now() + LOCK_SECONDS;
+	fprintf(stderr, "bailey: display: %d wrong log-ins; nobody is "
+		"admitted for %d seconds\n", FAILURES_MAX, LOCK_SECONDS);
+}
+
+static void admit(struct session *s)
+{
+	failures = 0;
+	for (int i = 0; i < SESSIONS_MAX; i++)
+		if (sessions[i].is_admitted)
+			kill(sessions[i].pid, SIGTERM);
+	s->is_admitted = true;
+}
+
+static void hear(struct session *s)
+{
+	char byte;
+	ssize_t n = read(s->report, &byte, 1);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n == 1 && byte == REPORT_ADMITTED)
+		admit(s);
+	else if (n == 1)
+		count_failure();
+	if (n > 0)
+		return;
+	close(s->report);
+	s->report = -1; /* its pid is given back by reap() */
+}
+
+/* ---- the end ------------------------------------------------------------ */
+static _Noreturn void end(int status)
+{
+	for (int i = 0; i < SESSIONS_MAX; i++)
+		if (sessions[i].pid)
+			kill(sessions[i].pid, SIGKILL);
+	kill(server, SIGKILL);
+	if (WIFSIGNALED(status)) {
+		signal(WTERMSIG(status), SIG_DFL);
+		exit(128 + WTERMSIG(status));
+	}
+	exit(WEXITSTATUS(status));
+}
+
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == program)
+			end(status);
+		if (pid == server) {
+			kill(program, SIGKILL);
+			die(STATUS_OURS, "the X server has ended");
+		}
+		for (int i = 0; i < SESSIONS_MAX; i++) {
+			if (sessions[i].pid != pid)
+				continue;
+			if (sessions[i].report >= 0)
+				close(sessions[i].report);
+			sessions[i] = (struct session){ .report = -1 };
+		}
+	}
+}
+
+static _Noreturn void attend(int listener)
+{
+	struct pollfd p[SESSIONS_MAX + 2];
+	char bytes[64];
+
+	for (;;) {
+		p[0] = (struct pollfd){ wake[0], POLLIN, 0 };
+		p[1] = (struct pollfd){ listener, POLLIN, 0 };
+		for (int i = 0; i < SESSIONS_MAX; i++)
+			p[i + 2] = (struct pollfd){ sessions[i].pid ?
+				sessions[i].report : -1, POLLIN, 0 };
+		if (poll(p, SESSIONS_MAX + 2, -1) < 0)
+			continue;
+		for (int i = 0; i < SESSIONS_MAX; i++)
+			if (p[i + 2].revents)
+				hear(&sessions[i]);
+		while (p[0].revents && read(wake[0], bytes, sizeof(bytes)) > 0)
+			;
+		reap();
+		if (p[1].revents)
+			accept_one(listener);
+	}
+}
+
+static int print_fingerprint(void)
+{
+	char text[128];
+	int fd = open(DISPLAY_FINGERPRINT, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	return n > 0 && write(1, text, (size_t)n) == n ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t certificate;
+	int listener;
+
+	if (argc == 2 && !strcmp(argv[1], "--fingerprint"))
+		return print_fingerprint();
+	if (argc < 6)
+		die(STATUS_OURS, "usage: bailey-display USER PASSWORD "
+		    "CLIPBOARD WIDTHxHEIGHTxDEPTH PROGRAM [ARG...]");
+	words = argv;
+	check_packages();
+	find_session(argv[0]);
+	if (mkdir(DISPLAY_DIR, 0700))
+		die(STATUS_OURS, "%s: %s", DISPLAY_DIR, strerror(errno));
+	certificate = make_certificate();
+	start_server();
+	check_certificate(certificate);
+	catch_signals();
+	listener = start_listening();
+	rename(DISPLAY_FINGERPRINT_NEW, DISPLAY_FINGERPRINT);
+	set_environment();
+	start_program();
+	attend(listener);
+}
