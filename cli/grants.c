@@ -72,6 +72,22 @@ static int match_rootfs(struct match *m, const struct tree *t, struct err *e)
 	return 0;
 }
 
+/* The screen's server: this bailey's own, checked by what of it is mapped. */
+static int match_display(struct match *m, struct err *e)
+{
+	struct sandbox_mount *o;
+	const char *programs = display_programs(e);
+
+	if (!programs)
+		return -1;
+	o = mount_add(m->l);
+	o->kind = BOOT_MOUNT_LAYER;
+	o->mode = 0755;
+	o->host = programs;
+	o->guest = DISPLAY_GUEST;
+	return 0;
+}
+
 static int match_volume(struct match *m, const struct tree *t, struct err *e)
 {
 	const struct sandbox_mount *v = m->r->user_mounts.v;
@@ -109,6 +125,8 @@ static int match_tree(struct match *m, const json_t *o, struct err *e)
 		return match_rootfs(m, &t, e);
 	if (!strcmp(t.kind, "volume"))
 		return match_volume(m, &t, e);
+	if (!strcmp(t.kind, "display"))
+		return match_display(m, e);
 	return err_set(e, STATUS_OURS, "the image was saved with a kind of "
 		"tree that this bailey does not know: %s; use a newer one",
 		printable(t.kind));
@@ -177,5 +195,7 @@ int grants_ports(struct request *r, const struct strings *ports,
 	for (size_t i = 0; i < ports->count; i++)
 		if (parse_port(r, count_up(ports->v[i], clone), e))
 			return -1;
+	if (r->display.is_on)
+		display_publish(r);
 	return 0;
 }

@@ -89,16 +89,18 @@ static void fill_state(struct launch *l)
 		"Cpus", c->cpu_milli / 1000.0);
 
 	l->state.json = json_pack(
-		"{s:s,s:s,s:I,s:o,s:b,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}",
+		"{s:s,s:s,s:I,s:o,s:b,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,"
+		"s:o}",
 		"Id", l->state.id, "Name", l->state.name,
 		"Created", (json_int_t)time(NULL),
-		"Command", json_strings(c->argv), "AutoRemove", r->is_removed,
+		"Command", json_strings(r->display.argv ?: c->argv), "AutoRemove", r->is_removed,
 		"Image", l->origin ? l->origin : "",
 		"Rootfs", r->rootfs ? r->rootfs : "",
 		"Network", c->network == SANDBOX_NET_HOST ? "host" : "none",
 		"Config", json_config(c), "Limits", limits,
 		"Mounts", json_mounts(r), "Ports", json_ports(c),
-		"Trees", trees_json(c), "Libos", json_libos(c));
+		"Trees", trees_json(c), "Libos", json_libos(c),
+		"Display", display_json(r));
 }
 
 /* ---- descriptors -------------------------------------------------------- */
@@ -181,6 +183,8 @@ static int save_ports(struct launch *l, struct err *e)
 	const struct sandbox_config *c = &l->request.config;
 
 	json_object_set_new(l->state.json, "Ports", json_ports(c));
+	json_object_set_new(l->state.json, "Display",
+			    display_json(&l->request));
 	return state_save(&l->state, e);
 }
 
@@ -213,6 +217,7 @@ int launch_start(struct launch *l, struct err *e)
 	if (is_open && save_ports(l, e))
 		message("%s", e->text); /* it runs all the same */
 	show_notes(l);
+	display_announce(l);
 	return 0;
 failed:
 	launch_undo(l);

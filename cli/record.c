@@ -7,7 +7,9 @@
  *   version   of this section, 1
  *   name      that the sandbox had
  *   readonly  true: nothing but mounts can be written
- *   trees     host trees by number: Kind (system, rootfs, volume), Guest,
+ *   display   of one with a screen: User, Password, Clipboard, Size
+ *   trees     host trees by number: Kind (system, rootfs, volume,
+ *             display), Guest,
  *             Host, ReadOnly, NoExec, IsFile
  */
 #include "cli/saving.h"
@@ -117,6 +119,9 @@ char *record_manifest(const struct state *s)
 		"annotations", annotations(s), "bailey", "version", 1,
 		"name", s->name, "readonly",
 		json_object_get(config, "ReadonlyRootfs"), "trees", trees);
+	if (o && json_is_object(json_object_get(s->json, "Display")))
+		json_object_set(json_object_get(o, "bailey"), "display",
+				json_object_get(s->json, "Display"));
 	if (o && rootfs && *rootfs)
 		json_object_set_new(o, "root", json_pack("{s:s,s:O?}",
 			"path", rootfs, "readonly",

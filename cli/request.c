@@ -217,6 +217,9 @@ int request_option(void *ctx, enum option_id id, const char *arg,
 	case OPT_TRACE: r->trace = arg ? arg : ""; return 0;
 	case OPT_QUIET: r->is_quiet = true; return 0;
 	case OPT_DEBUG: r->config.debug = true; return 0;
+	case OPT_DISPLAY: return display_option(&r->display, arg, e);
+	case OPT_DISPLAY_SIZE: return display_size(&r->display, arg, e);
+	case OPT_CLIPBOARD: return display_clipboard(&r->display, arg, e);
 	default: return set_limits(r, id, arg, e);
 	}
 }
@@ -276,7 +279,7 @@ int request_finish(struct request *r, int argc, char **argv, struct err *e)
 	if (!c->hostname)
 		c->hostname = xstrndup(c->id, 12);
 	if (request_check(c, e) ||
-	    finish_program(r, argc, argv, e) ||
+	    finish_program(r, argc, argv, e) || display_prepare(r, e) ||
 	    user_resolve(r->rootfs, r->user, &r->groups, &user, e))
 		return -1;
 	c->uid = user.uid;

@@ -14,6 +14,7 @@
 #include <bailey/sandbox.h>
 
 #include "cli/cli.h"
+#include "cli/display.h"
 
 struct request {
 	struct sandbox_config config;
@@ -28,6 +29,7 @@ struct request {
 	const char *user;            /* -u */
 	const char *entrypoint, *cidfile, *manifest;
 	const char *trace;           /* file name, "" for stderr, or NULL */
+	struct display display;      /* --display */
 	bool is_interactive, is_tty, is_removed, is_kept, is_quiet;
 	bool is_replacing, no_sig_proxy;
 };

@@ -118,6 +118,7 @@ static int complete(const struct resuming *s, struct request *r, struct err *e)
 	struct mount_list mounts = { 0 };
 
 	if (take_program(s, r, e) ||
+	    display_resume(r, json_object_get(section, "display"), e) ||
 	    grants_match(r, json_object_get(section, "trees"), &mounts, e))
 		return -1;
 	c->mounts = mounts.v;

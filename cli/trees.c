@@ -11,6 +11,8 @@ static const char *kind_name(const struct sandbox_mount *m)
 {
 	if (m->kind == BOOT_MOUNT_VOLUME)
 		return "volume";
+	if (!strcmp(m->guest, DISPLAY_GUEST))
+		return "display";
 	return m->flags & SANDBOX_MOUNT_WHOLE ? "rootfs" : "system";
 }
 

@@ -188,6 +188,9 @@ void view_build(struct request *r, struct mount_list *l)
 	add_kernel_systems(l);
 	if (r->config.read_only)
 		add_writable(l);
+	if (r->display.is_on)
+		add(l, BOOT_MOUNT_LAYER, DISPLAY_GUEST, 0755)->host =
+			display_programs(NULL);
 	for (size_t i = 0; i < r->user_mounts.count; i++)
 		*mount_add(l) = r->user_mounts.v[i];
 }
