@@ -8,16 +8,22 @@ DEPS_TEST := python3 nginx-light redis-server redis-tools wrk tmux vim less \
 DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace openssh-server \
 	iproute2
 
+# For tests/display: a client to look with, programs to look at.
+DEPS_DISPLAY_TEST := xvfb xterm mousepad xdotool xclip freerdp2-x11 x11-apps \
+	x11-utils imagemagick
+
 # Installs what is missing; needs root or sudo only if something is.
 deps:
 	@sh tools/deps.sh $(DEPS_BUILD) $(DEPS_TEST)
 deps-all:
 	@sh tools/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_ALL)
+deps-display:
+	@sh tools/deps.sh $(DEPS_DISPLAY) $(DEPS_DISPLAY_TEST)
 deps-build:
 	@sh tools/deps.sh $(DEPS_BUILD)
 
 # Everything that must pass.  With a clean clone this also installs and builds.
-test: deps
+test: deps deps-display
 	$(MAKE) all
 	@B=$(B) bash tests/run.sh
 test-all: deps-all test
@@ -43,4 +49,5 @@ density: all
 	python3 bench/density.py --bailey $(B)/bailey \
 	  --json bench/out/density.json $(DENSITY)
 
-.PHONY: deps deps-all deps-build test test-all demo bench bench-save density
+.PHONY: deps deps-all deps-display deps-build test test-all demo bench \
+	bench-save density

@@ -48,7 +48,7 @@ part "saving, the command's side" bash tests/cli-save.sh
 part "the life of sandboxes" bash tests/lifecycle.sh
 part "saving and resuming, by every verb" bash tests/cli-resume.sh
 part "small programs, natively and inside" bash tests/progs.sh
-for t in tests/hostile/*.sh tests/real/*.sh; do
+for t in tests/hostile/*.sh tests/real/*.sh tests/display/*.sh; do
 	[ -e "$t" ] && part "$t" bash "$t"
 done
 part "saved: every kind of descriptor and wait" bash tests/save/progs.sh

@@ -1,0 +1,170 @@
+#!/bin/bash
+# display.sh - the screen as a person uses it: a real RDP client under an X
+# server of its own, keys and mouse through xdotool, and what it shows compared
+# pixel by pixel with what the program's X server shows inside.
+. tests/lib.sh
+missing=
+for p in Xvfb:xvfb xfreerdp:freerdp2-x11 xdotool:xdotool xclip:xclip \
+	xwd:x11-apps xev:x11-utils xterm:xterm mousepad:mousepad \
+	compare:imagemagick; do
+	command -v "${p%:*}" >/dev/null || missing="$missing ${p#*:}"
+done
+[ -x "$B/display-programs/bailey-display-session" ] ||
+	missing="$missing freerdp2-dev (and the rest of DEPS_DISPLAY)"
+if [ -n "$missing" ]; then
+	skip "the screen" "not installed:$missing"
+	finish
+	exit
+fi
+
+export XDG_RUNTIME_DIR=$TMP/run HOME=$TMP/home
+mkdir -p -m 700 "$XDG_RUNTIME_DIR" "$HOME"
+own=() # what we have started
+end() {
+	for n in $("$BAILEY" ps -q); do "$BAILEY" rm -f "$n" >/dev/null; done
+	[ ${#own[@]} = 0 ] || kill "${own[@]}" 2>/dev/null
+	wait
+	rm -rf "$TMP"
+}
+trap end EXIT
+exec 7>"$TMP/number"
+timeout -k 5 300 Xvfb -displayfd 7 -screen 0 900x700x24 -nolisten tcp \
+	2>/dev/null &
+own+=($!)
+
+# until SECONDS COMMAND...: tries again and again; fails when time is over
+until_true() {
+	local left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $((left -= 1)) -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+until_true 20 test -s "$TMP/number" || { fail "an X server outside"; exit 1; }
+DISPLAY=:$(cat "$TMP/number")
+export DISPLAY
+
+field() { # SANDBOX FIELD
+	"$BAILEY" inspect "$1" | sed -n "s/^ *\"$2\": \"\(.*\)\",*$/\1/p" |
+		head -1
+}
+inside() { "$BAILEY" exec -e DISPLAY=:0 "$@"; }
+start() { # NAME ARG...: a sandbox with a screen
+	"$BAILEY" run -d -q --name "$@" >/dev/null
+}
+viewer() { # SANDBOX ARG...: its process is the last of own
+	timeout -k 5 120 "$BAILEY" view "$1" >"$TMP/view" 2>&1 &
+	own+=($!)
+	until_true 20 is_shown "$1"
+}
+client() { # SANDBOX PASSWORD ARG...: without `view`
+	timeout -k 5 60 xfreerdp "/v:$(field "$1" Address)" /u:bailey \
+		"/p:$2" /cert:ignore /log-level:OFF "${@:3}" >/dev/null 2>&1
+}
+leave() { # end the newest viewer
+	kill "${own[-1]}" 2>/dev/null
+	wait "${own[-1]}" 2>/dev/null
+	unset 'own[-1]'
+}
+# Is the client's picture the program's, to the last pixel?
+is_shown() { # SANDBOX
+	inside "$1" xwd -silent -root >"$TMP/in.xwd" &&
+		xwd -silent -root >"$TMP/out.xwd" &&
+		convert "xwd:$TMP/out.xwd" -crop 800x600+0+0 +repage \
+			"$TMP/out.png" &&
+		[ "$(compare -metric AE "xwd:$TMP/in.xwd" "$TMP/out.png" \
+			null: 2>&1)" = 0 ] &&
+		[ "$(convert "$TMP/out.png" -unique-colors -format %w info:)" \
+			-gt 1 ]
+}
+has() { inside "$1" grep -qF "$2" /tmp/events; } # SANDBOX TEXT
+types() { xdotool mousemove 200 200 type --delay 30 "$1"; }
+
+# ---- keys, wheel, the log-in -----------------------------------------------
+start keys --display --display-size 800x600 --clipboard both \
+	sh -c 'exec xev -geometry 700x500+0+0 >/tmp/events'
+same "inspect tells the address" 127.0.0.1 \
+	"$(field keys Address | cut -d: -f1)"
+check "view shows what the program shows" viewer keys
+types 'aB'
+check "a key" until_true 10 has keys 'keysym 0x61, a)'
+check "a key with shift" until_true 10 has keys 'keysym 0x42, B)'
+xdotool mousemove 210 220 click 4 click 5 click 3
+for b in 4 5 3; do
+	check "wheel and buttons: $b" until_true 10 has keys "button $b,"
+done
+check "the pointer's place" until_true 10 has keys '(210,220)'
+first=${own[-1]}
+check "a second viewer is let in" viewer keys
+check "... and the first one ends" until_true 10 eval "! kill -0 $first"
+leave
+check "the program runs on without a viewer" \
+	inside keys grep -q . /tmp/events
+port=$(field keys Address)
+check "a client that types characters" "$B/tests/rdp-type" 127.0.0.1 \
+	"${port#*:}" bailey "$(field keys Password)" 'zß€😀'
+check "... as they are" eval 'has keys "0x7a, z)" &&
+	has keys "ssharp)" && has keys "U20AC)" && has keys "U0001F600)"'
+
+# ---- text between the two ---------------------------------------------------
+printf 'from outside: äß€' | xclip -i -selection clipboard
+viewer keys
+check "copied outside, pasted inside" until_true 10 eval \
+	'[ "$(inside keys timeout 3 xclip -o -selection clipboard)" = \
+	"from outside: äß€" ]'
+inside keys sh -c 'printf "from inside: ñ😀" | xclip -i -selection clipboard' \
+	>/dev/null 2>&1
+check "copied inside, pasted outside" until_true 10 eval \
+	'[ "$(timeout 3 xclip -o -selection clipboard)" = "from inside: ñ😀" ]'
+leave
+
+# ---- who may not look --------------------------------------------------------
+is_let_in() { # PASSWORD [CERTIFICATE]
+	timeout -k 5 20 xfreerdp "/v:$(field keys Address)" /u:bailey \
+		"/p:$1" "${2:-/cert:ignore}" +auth-only 2>&1 |
+		grep -q 'exit status 0'
+}
+check "the right password" is_let_in "$(field keys Password)"
+print=$(inside keys /run/bailey/bailey-display --fingerprint)
+check "... with the right certificate" is_let_in "$(field keys Password)" \
+	"/cert:fingerprint:sha256:$print"
+check "... with another" eval '! is_let_in "$(field keys Password)" \
+	"/cert:fingerprint:sha256:${print:3}:00" </dev/null'
+for i in 1 2 3; do
+	check "a wrong password ($i)" eval '! is_let_in wrong'
+done
+for i in 4 5; do
+	client keys wrong /sec:tls
+done
+check "locked after five" eval '! is_let_in "$(field keys Password)"'
+check "... and said" eval '"$BAILEY" logs keys 2>&1 | grep -q "wrong log-ins"'
+"$BAILEY" rm -f keys >/dev/null
+
+# ---- saved and resumed -------------------------------------------------------
+start editor --display --display-size 800x600 mousepad
+check "an editor" viewer editor
+types 'unsaved'
+sleep 1
+leave
+check "saved" "$BAILEY" save -q editor --stop -o "$TMP/editor.bly"
+check "resumed" "$BAILEY" resume -q -d "$TMP/editor.bly"
+check "its windows are there" viewer editor
+cp "$TMP/out.png" "$TMP/before.png"
+types ' text'
+sleep 1
+check "it takes keys" is_shown editor
+check "... and shows them" eval '! cmp -s "$TMP/before.png" "$TMP/out.png"'
+printf 'secret' | inside editor xclip -i -selection clipboard >/dev/null 2>&1
+sleep 1
+check "nothing is copied out unless allowed" eval \
+	'[ "$(timeout 3 xclip -o -selection clipboard)" != secret ]'
+leave
+"$BAILEY" rm -f editor >/dev/null
+
+# ---- the program's end, and what is missing ----------------------------------
+status "the program's exit status" 7 "$BAILEY" run --display sh -c 'exit 7'
+status "no such program" 127 "$BAILEY" run --display no-such-program
+check "a missing package is named" eval '"$BAILEY" run -e PATH=/nowhere \
+	--display /bin/true 2>&1 | grep -q "apt install xvfb"'
+finish
