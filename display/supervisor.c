@@ -7,7 +7,8 @@
  * Starts Xvfb, then the program with DISPLAY set, and ends with the program's
  * status.  Connections are given to processes of bailey-display-session
  * (display.h).  Invariants: at most one viewer is admitted, the newest; after
- * FAILURES_MAX wrong log-ins in turn nobody is heard for LOCK_SECONDS.
+ * FAILURES_MAX wrong log-ins in turn nobody is heard for LOCK_SECONDS; of
+ * those that do not log in, a new one takes the place of the oldest.
  */
 #include "display/display.h"
 
@@ -30,10 +31,15 @@
 enum { SESSIONS_MAX = 8, FAILURES_MAX = 5, LOCK_SECONDS = 60 };
 enum { STATUS_OURS = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
 
-struct session { pid_t pid; int report; bool is_admitted; };
+struct session {
+	pid_t pid;
+	int report;
+	bool is_admitted;
+	unsigned number; /* of those that have come */
+};
 
 static struct session sessions[SESSIONS_MAX];
-static unsigned failures;
+static unsigned failures, arrivals;
 static time_t locked_until;
 static pid_t server, program;
 static int wake[2]; /* signal handlers write a byte here */
@@ -259,14 +265,35 @@ static struct session *free_session(void)
 	return NULL;
 }
 
+/* Its place is free when it has been waited for. */
+static void end_oldest(void)
+{
+	struct session *oldest = NULL;
+
+	for (int i = 0; i < SESSIONS_MAX; i++) {
+		struct session *s = &sessions[i];
+
+		if (s->pid && !s->is_admitted &&
+		    (!oldest || s->number < oldest->number))
+			oldest = s;
+	}
+	if (oldest)
+		kill(oldest->pid, SIGKILL);
+}
+
 static void accept_one(int listener)
 {
 	struct session *s = free_session();
-	int c = accept4(listener, NULL, NULL, SOCK_CLOEXEC), report[2];
+	int c, report[2];
 
+	if (!s) {
+		end_oldest(); /* and the connection waits */
+		return;
+	}
+	c = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (c < 0)
 		return;
-	if (!s || now() < locked_until || pipe2(report, O_CLOEXEC)) {
+	if (now() < locked_until || pipe2(report, O_CLOEXEC)) {
 		close(c);
 		return;
 	}
@@ -277,6 +304,7 @@ static void accept_one(int listener)
 	close(report[1]);
 	s->report = report[0];
 	s->is_admitted = false;
+	s->number = ++arrivals;
 	if (s->pid < 0) {
 		close(report[0]);
 		s->pid = 0;

@@ -119,6 +119,31 @@ check "copied inside, pasted outside" until_true 10 eval \
 	'[ "$(timeout 3 xclip -o -selection clipboard)" = "from inside: ñ😀" ]'
 leave
 
+# ---- strangers ----------------------------------------------------------------
+cat >"$TMP/garbage.py" <<'PY'
+import os, socket, sys
+port = int(sys.argv[1])
+hello = bytes.fromhex("030000130ee000000000000100080003000000")
+for i in range(30):
+    s = socket.create_connection(("127.0.0.1", port))
+    try:
+        s.sendall((hello if i % 2 else b"") + os.urandom(2000))
+    except OSError:
+        pass
+    s.close()
+silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+s = socket.create_connection(("127.0.0.1", port))
+s.settimeout(20)
+s.sendall(hello)
+sys.exit(not s.recv(100))
+PY
+viewer keys
+check "noise and silence leave room for others" \
+	python3 "$TMP/garbage.py" "${port#*:}"
+types 'q'
+check "... and the viewer's work alone" until_true 10 has keys '0x71, q)'
+leave
+
 # ---- who may not look --------------------------------------------------------
 is_let_in() { # PASSWORD [CERTIFICATE]
 	timeout -k 5 20 xfreerdp "/v:$(field keys Address)" /u:bailey \
