@@ -1,7 +1,7 @@
 /*
  * display.h - `--display`: a screen of the sandbox's own, served over RDP.
  *
- * The server is a pair of guest programs (display/), shown inside at
+ * The server is guest programs (display/), shown inside at
  * DISPLAY_GUEST; the command only puts the first of them before the user's
  * program, thinks of a password and publishes a port.  state.json, and so an
  * image, keeps user and password: a resumed screen has the same.

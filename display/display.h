@@ -1,12 +1,13 @@
 /*
- * display.h - what the two programs of the display agree on.
+ * display.h - what the programs of the display agree on.
  *
  * bailey-display is the first program of a sandbox with a screen: it starts
  * the X server, then the program, and answers the RDP port.  Each connection
  * gets a process of its own, bailey-display-session, so that what a stranger
  * sends before the log-in is read by nobody else, and so that the large
- * libraries are in memory only while somebody looks.  All of it is ordinary
- * guest programs: nothing here is trusted by bailey.
+ * libraries are in memory only while somebody looks.  bailey-display-windows
+ * is the window manager.  All of it is ordinary guest programs: nothing here
+ * is trusted by bailey.
  *
  * bailey-display-session --certificate   writes key, certificate, fingerprint
  * bailey-display-session USER PASSWORD CLIPBOARD

@@ -44,7 +44,7 @@ static time_t locked_until;
 static pid_t server, program;
 static int wake[2]; /* signal handlers write a byte here */
 static char **words; /* of the command line */
-static char session_path[4096];
+static char session_path[4096], windows_path[4096];
 
 static _Noreturn void die(int status, const char *fmt, ...)
 {
@@ -124,13 +124,11 @@ static void check_packages(void)
 		    has_xkb ? "" : " x11-xkb-utils");
 }
 
-static void find_session(const char *self)
+/* The other programs lie beside this one. */
+static void find_others(const char *self)
 {
-	const char *slash = strrchr(self, '/');
-
-	snprintf(session_path, sizeof(session_path), "%.*s/%s-session",
-		 slash ? (int)(slash - self) : 1, slash ? self : ".",
-		 "bailey-display");
+	snprintf(session_path, sizeof(session_path), "%s-session", self);
+	snprintf(windows_path, sizeof(windows_path), "%s-windows", self);
 }
 
 static pid_t make_certificate(void)
@@ -205,6 +203,16 @@ static void start_server(void)
 	close(ready[0]);
 	snprintf(name, sizeof(name), ":%d", atoi(text));
 	setenv("DISPLAY", name, 1);
+}
+
+static void start_windows(void)
+{
+	if (fork())
+		return;
+	reset_signals();
+	setsid();
+	execl(windows_path, windows_path, NULL);
+	_exit(STATUS_NOT_FOUND);
 }
 
 static int start_listening(void)
@@ -428,7 +436,7 @@ int main(int argc, char **argv)
 		    "CLIPBOARD WIDTHxHEIGHTxDEPTH PROGRAM [ARG...]");
 	words = argv;
 	check_packages();
-	find_session(argv[0]);
+	find_others(argv[0]);
 	if (mkdir(DISPLAY_DIR, 0700))
 		die(STATUS_OURS, "%s: %s", DISPLAY_DIR, strerror(errno));
 	certificate = make_certificate();
@@ -438,6 +446,7 @@ int main(int argc, char **argv)
 	listener = start_listening();
 	rename(DISPLAY_FINGERPRINT_NEW, DISPLAY_FINGERPRINT);
 	set_environment();
+	start_windows();
 	start_program();
 	attend(listener);
 }

@@ -1,4 +1,4 @@
-# The display: two guest programs beside the command, in display/.  Built only
+# The display: three guest programs beside the command, in display/.  Built only
 # where the libraries' headers are (DEPS_DISPLAY); without them `bailey run
 # --display` says what is missing.
 DEPS_DISPLAY := freerdp2-dev libx11-dev libxtst-dev libxdamage-dev \
@@ -19,13 +19,17 @@ else
 all: display-missing
 endif
 
-display: $(B)/tests/rdp-type $(DISPLAY_OUT)/bailey-display $(DISPLAY_OUT)/bailey-display-session
+display: $(B)/tests/rdp-type $(DISPLAY_OUT)/bailey-display $(DISPLAY_OUT)/bailey-display-session \
+	$(DISPLAY_OUT)/bailey-display-windows
 display-missing:
 	@echo "without a display: needs the packages $(DEPS_DISPLAY)"
 
 $(DISPLAY_OUT)/bailey-display: $(B)/display/supervisor.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^
+$(DISPLAY_OUT)/bailey-display-windows: $(B)/display/windows.o
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(shell pkg-config --libs x11 2>/dev/null)
 $(DISPLAY_OUT)/bailey-display-session: $(SESSION_OBJ)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(shell pkg-config --libs $(DISPLAY_PC) 2>/dev/null)
@@ -38,4 +42,5 @@ $(B)/display/%.o: display/%.c
 	@mkdir -p $(@D)
 	$(CC) $(DISPLAY_CFLAGS) $(DISPLAY_INC) -c -o $@ $<
 .PHONY: display display-missing
--include $(SESSION_OBJ:.o=.d) $(B)/display/supervisor.d
+-include $(SESSION_OBJ:.o=.d) $(B)/display/supervisor.d \
+	$(B)/display/windows.d

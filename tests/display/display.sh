@@ -180,6 +180,21 @@ types ' text'
 sleep 1
 check "it takes keys" is_shown editor
 check "... and shows them" eval '! cmp -s "$TMP/before.png" "$TMP/out.png"'
+cp "$TMP/out.png" "$TMP/before.png"
+xdotool key ctrl+s
+fits() { # SANDBOX TITLE: the window lies inside the screen
+	inside "$1" xwininfo -name "$2" | awk '
+		/Absolute upper-left/ { at[++n] = $NF }
+		/^ *(Width|Height):/ { size[++m] = $NF }
+		END { exit !(n == 2 && at[1] >= 0 && at[2] >= 0 &&
+			at[1] + size[1] <= 800 && at[2] + size[2] <= 600) }'
+}
+check "a dialog lies inside the screen" until_true 10 fits editor 'Save As'
+check "... and is shown" until_true 10 is_shown editor
+xdotool key Escape key alt+F4
+check "Alt-F4 asks whether to save" until_true 10 eval \
+	'inside editor xwininfo -root -tree | grep -q "Save Changes"'
+xdotool key Escape
 printf 'secret' | inside editor xclip -i -selection clipboard >/dev/null 2>&1
 sleep 1
 check "nothing is copied out unless allowed" eval \
