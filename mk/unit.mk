@@ -19,7 +19,7 @@ UNIT_FLAGS := -std=gnu11 $(WARN) $(SANITIZE) -ffreestanding $(GUESTINC) \
 	-fno-common -D__bailey_libos__ -DLIBOS_HOSTED \
 	-include tests/unit/names.h -MMD -MP
 UNIT_LIBOS := $(filter-out libos/core/boot.c,$(wildcard libos/*/*.c)) \
-	libos/arch/$(ARCH)/rewrite.c
+	libos/arch/$(ARCH)/rewrite.c libos/arch/$(ARCH)/text_page.c
 UNIT_OBJ := $(UNIT_LIBOS:%.c=$(U)/%.o) $(U)/weak_syscalls.o \
 	$(patsubst tests/unit/%.c,$(U)/%.o,$(wildcard tests/unit/fake_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(U)/%.o,$(wildcard \

@@ -206,6 +206,17 @@ static int space_read(const struct image_tables *t, u64 number,
 			  t->spaces[i].runs);
 }
 
+/* Rewritten text stays in the image, where all that go on from it share it. */
+static void text_goes_on(const struct image_tables *t)
+{
+	struct image_space heap;
+
+	if (space_read(t, 0, &heap))
+		panic("the saved sandbox's heap is not in its image");
+	rewrite_resumed(&heap);
+	kfree((void *)(uintptr_t)heap.runs);
+}
+
 /* ---- threads and picoprocesses --------------------------------------------------------- */
 /* Below the frame where t stands still: its new host thread starts there. */
 static struct host_start start_of(struct task *t, void (*fn)(void *))
@@ -480,6 +491,7 @@ static void resume_main(void *arg)
 	surroundings_go_on(b);
 	if (tables_read(&t, b->pages))
 		panic("the saved sandbox's page tables cannot be read");
+	text_goes_on(&t);
 	groups_left = 0;
 	groups_collect(&t, own_number);
 	kfree(t.spaces);

@@ -11,6 +11,7 @@
  */
 #include <libos/save.h>
 
+#include <libos/exec.h>
 #include <libos/heap.h>
 #include <libos/ktime.h>
 #include <libos/lock.h>
@@ -153,7 +154,9 @@ static int freeze(const struct host_event *ev)
 
 	if (ev->handle_count && stream != HOST_NO_HANDLE)
 		return -EALREADY;
-	err = park_freeze();
+	err = ev->handle_count ? rewrite_before_save() : 0;
+	if (!err)
+		err = park_freeze();
 	if (err)
 		return err;
 	save_clocks.number++;

@@ -20,6 +20,15 @@ __attribute__((weak)) void rewrite_text_resumed(struct mm *m, struct vma *v)
 {
 }
 
+__attribute__((weak)) void rewrite_resumed(const struct image_space *heap)
+{
+}
+
+__attribute__((weak)) int rewrite_before_save(void)
+{
+	return 0;
+}
+
 __attribute__((weak)) u64 vdso_map(struct mm *m)
 {
 	return 0;

@@ -4,6 +4,7 @@
  * rewrite.h.
  */
 #include "../../libos/arch/x86_64/rewrite.c"
+#include "../../libos/arch/x86_64/text_page.c"
 
 #include "rewrite.h"
 
@@ -52,6 +53,15 @@ void page_free(void *p, size_t n)
 		if (pages[i] == p)
 			pages[i] = pages[--page_count];
 	free(p);
+}
+
+void heap_trim(void) { }
+
+/* There is no image. */
+int64_t host_stream_read(host_handle h, const struct host_iovec *iov,
+			 uint32_t count, uint64_t offset)
+{
+	return -HOST_EIO;
 }
 
 _Noreturn void panic(const char *fmt, ...)
@@ -133,11 +143,11 @@ void rw_begin(uint8_t *base, size_t size, uint8_t *zone_at)
 
 void rw_end(void)
 {
-	for (unsigned i = 0; i < HASH_SIZE; i++)
-		while (files[i]) {
-			struct text_file *f = files[i];
+	for (unsigned i = 0; i < TEXT_FILES_HASH; i++)
+		while (text_files[i]) {
+			struct text_file *f = text_files[i];
 
-			files[i] = f->next;
+			text_files[i] = f->next;
 			while (f->pages) {
 				struct text_page *p = f->pages;
 

@@ -37,6 +37,7 @@
  * after it has appeared (the trapping thread itself, a signal frame) is led
  * to the trampoline instead: rewrite_fix_rip().
  */
+#include "text_page.h"
 #include "rewrite.h"
 
 #include <bailey/boot.h>
@@ -57,43 +58,19 @@
 #define REACH 0x40000000ul /* trampolines within 1 GiB of the text */
 #define SCAN 4096          /* how far branches into a window are looked for */
 #define SITE_BYTES 32
-#define HASH_SIZE 64
 #define CONTINUE_OFFSET 15 /* of a shape 2 trampoline: lea, jmp, syscall */
 #define ORIGIN_OFFSET 56   /* there: from its syscall to the program's */
 
-#define MOVED_MAX 32
-struct text_page { /* the newest version of a rewritten page */
-	struct text_page *next;
-	u64 offset; /* in the file */
-	u8 *page;
-	u64 version; /* greater than that of any page made before */
-	const struct mm *owner; /* alone has it mapped, unless it has forked */
-	u32 owner_forks;        /* m->forks when it became so */
-	u16 moved[MOVED_MAX]; /* where its shape 2 windows start */
-	u32 moved_count;
-};
-
-struct text_file {
-	struct text_file *next;
-	struct inode *inode; /* with a reference: its address stays its own */
-	s64 mtime_ns;        /* of the text that was rewritten */
-	u64 size;
-	s64 distance;        /* trampolines - address of file offset 0 */
-	u8 *trampolines;
-	u32 used;
-	struct text_page *pages;
-};
-
 /* Guards all here and task_arch.trap_*; after mm->map_lock. */
-static struct mutex rewrite_lock;
-static struct text_file *files[HASH_SIZE];
+struct mutex rewrite_lock;
+struct text_file *text_files[TEXT_FILES_HASH];
 static u64 newest_version; /* of any page; read without the lock */
 
 extern char syscall_entry[];
 
 static struct text_file **bucket(const struct inode *ino)
 {
-	return &files[((u64)ino >> 6) % HASH_SIZE];
+	return &text_files[((u64)ino >> 6) % TEXT_FILES_HASH];
 }
 
 static struct text_file *file_find(const struct inode *ino)
@@ -379,7 +356,9 @@ static bool find_window(const struct vma *v, u64 site, u64 nr,
 
 static bool page_has_jump(const struct text_page *p, u64 in_page)
 {
-	return p && p->page[in_page] == 0xe9;
+	u8 now;
+
+	return p && text_page_read(p, in_page, &now, 1) && now == 0xe9;
 }
 
 /* Puts the jump into a copy of the page. */
@@ -407,9 +386,8 @@ static u8 *page_version(struct text_file *f, const struct text_page *p,
 
 	if (!page)
 		return NULL;
-	if (p)
-		memcpy(page, p->page, PAGE_SIZE);
-	else if (copy_from_user(page, PAGE_DOWN(w->start), PAGE_SIZE))
+	if (p ? !text_page_read(p, 0, page, PAGE_SIZE)
+	      : copy_from_user(page, PAGE_DOWN(w->start), PAGE_SIZE) != 0)
 		goto fail;
 	if (page_patch(f, v, w, page))
 		return page;
@@ -422,8 +400,7 @@ static void page_show(struct text_page *p, const struct vma *v)
 {
 	if (p->owner != current()->proc->mm)
 		p->owner = NULL;
-	mm_map_special(base_of(v) + p->offset, PAGE_SIZE, v->prot, p->page,
-		       NULL);
+	text_page_map(p, base_of(v) + p->offset, v->prot);
 }
 
 /* May a thread of m other than t be on its way back to address rip? */
@@ -495,7 +472,7 @@ static bool page_update(struct text_file *f, struct text_page **pp,
 	if (w->moved_size)
 		p->moved[p->moved_count++] = (u16)(w->start & ~PAGE_MASK);
 	if (p->page != page) { /* older ones stay where they are mapped */
-		p->page = page;
+		text_page_replace(p, page);
 		p->owner = t->proc->mm;
 		p->owner_forks = t->proc->mm->forks;
 	}

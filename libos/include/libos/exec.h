@@ -52,6 +52,12 @@ void rewrite_text_resumed(struct mm *m, struct vma *v);
 /* Then, for each thread of the new picoprocess (current() is one of them): it
  * may be on its way back into a window that was not shown to it before. */
 void rewrite_thread_resumed(struct task *t);
+/* Before that, once, while nobody runs: heap says where the saved heap's
+ * pages are in the image. */
+struct image_space;
+void rewrite_resumed(const struct image_space *heap);
+/* All that is only in an image comes into the heap; 0 or -ENOMEM. */
+int rewrite_before_save(void);
 /* Map the guest's vDSO; its ELF header's address, or 0. */
 u64 vdso_map(struct mm *m);
 
