@@ -152,6 +152,12 @@ void rw_end(void)
 				struct text_page *p = f->pages;
 
 				f->pages = p->next;
+				while (p->old) {
+					struct text_old *o = p->old;
+
+					p->old = o->next;
+					free(o);
+				}
 				free(p);
 			}
 			free(f);
