@@ -2,6 +2,7 @@
  * inspect.c - `bailey inspect`: all that is known about a sandbox, as JSON:
  * state.json, then what its monitor and its library OS say now.
  */
+#include "cli/memory.h"
 #include "cli/targets.h"
 
 #include <poll.h>
@@ -67,8 +68,27 @@ static bool add_live(const struct state *s, json_t *o)
 	return st.is_paused;
 }
 
+static void add_memory(const struct state *s, json_t *o)
+{
+	int fd = state_connect(s, NULL);
+	json_t *memory = fd < 0 ? NULL : memory_json(s, fd);
+
+	if (fd >= 0)
+		close(fd);
+	if (!memory)
+		message("%s: the host shows the pages of a sandbox to root "
+			"only", s->name);
+	json_object_set_new(o, "Memory", memory ? memory : json_null());
+}
+
+struct inspect {
+	json_t *all;
+	bool with_memory;
+};
+
 static int inspect_one(struct state *s, void *ctx, struct err *e)
 {
+	const struct inspect *i = ctx;
 	json_t *o = json_deep_copy(s->json);
 	json_t *state = json_pack("{s:s,s:i,s:s,s:I}",
 		"Status", state_status_name(s->status),
@@ -79,12 +99,17 @@ static int inspect_one(struct state *s, void *ctx, struct err *e)
 	json_object_set_new(o, "StateDir", json_string(s->dir));
 	if (s->status == STATE_RUNNING && add_live(s, o))
 		json_object_set_new(state, "Status", json_string("paused"));
-	json_array_append_new(ctx, o);
+	if (i->with_memory && s->status == STATE_RUNNING)
+		add_memory(s, o);
+	json_array_append_new(i->all, o);
 	return 0;
 }
 
 static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 {
+	struct inspect *i = ctx;
+
+	i->with_memory |= id == OPT_INSPECT_MEMORY;
 	if (id == OPT_FORMAT && strcmp(arg, "json"))
 		return err_set(e, STATUS_OURS, "the format is json");
 	return 0; /* it is JSON in any case */
@@ -92,17 +117,17 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 
 int cmd_inspect(int argc, char **argv)
 {
-	json_t *all = json_array();
+	struct inspect i = { .all = json_array() };
 	struct err e;
-	int at = options_parse(CMD_INSPECT, argc, argv, set, NULL, &e);
+	int at = options_parse(CMD_INSPECT, argc, argv, set, &i, &e);
 	int status;
 
 	if (at < 0)
 		return message_error(&e);
 	status = targets_each("inspect", false, argc - at, argv + at,
-			      inspect_one, all);
-	if (!status || json_array_size(all)) {
-		json_dumpf(all, stdout, JSON_INDENT(1));
+			      inspect_one, &i);
+	if (!status || json_array_size(i.all)) {
+		json_dumpf(i.all, stdout, JSON_INDENT(1));
 		putchar('\n');
 	}
 	return status;

@@ -21,4 +21,22 @@ check "idle web servers: they use no processor" /usr/bin/python3 -c '
 import json, sys
 for r in json.load(open(sys.argv[1])):
     assert r["idle_share"] < 0.001, r["idle_share"]' "$out"
+# what a small sandbox has to itself
+"$BAILEY" run -d --name "small-$$" sleep 100 >/dev/null
+"$BAILEY" inspect --memory "small-$$" >"$TMP/memory.json" 2>"$TMP/err"
+"$BAILEY" rm -f "small-$$" >/dev/null
+if [ "$(id -u)" = 0 ]; then
+	check "inspect --memory: the monitor's pages are at most 200 KB" \
+		/usr/bin/python3 -c '
+import json, sys
+m = json.load(open(sys.argv[1]))[0]["Memory"]
+by = {u["Purpose"].split()[0].split("\x27")[0]: u["Bytes"] for u in m["Unshared"][:2] +
+      m["Unshared"][4:6]}
+assert 500000 < m["Total"] < 1500000, m
+assert 0 < by["monitor"] <= 200000, by
+assert by["page"] > 40000, by
+' "$TMP/memory.json"
+else
+	check "inspect --memory: for root" grep -q "to root only" "$TMP/err"
+fi
 finish
