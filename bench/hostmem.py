@@ -56,7 +56,7 @@ class Group:
         self.dir = self.old = None
         top = self.V1 if os.path.exists(self.V1 + "/tasks") else self.V2
         self.is_v1 = top == self.V1
-        place = os.path.join(top, f"bailey-bench.{os.getpid()}")
+        place = os.path.join(top, f"idle-services.{os.getpid()}")
         try:
             self.old = top + self._own_path().rstrip("/") + "/cgroup.procs"
             os.mkdir(place)
