@@ -118,7 +118,7 @@ def work(i, total, lock, q):
             total.value += (i * 7 + k) % 11
         if k % 50 == 0:
             q.put((i, k))
-            time.sleep(0.002)
+            time.sleep(0.02)
     q.put(None)
 if __name__ == "__main__":
     total, lock, q = mp.Value("l", 0), mp.Lock(), mp.Queue()
