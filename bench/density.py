@@ -104,7 +104,8 @@ class Density:
 
     def start_clones(self, service, first, count):
         address, port = place(first)
-        self.b("resume", "-d", "-q", "--clones", str(count), "--name",
+        share = [] if os.geteuid() else ["--share-network"]
+        self.b("resume", "-d", "-q", *share, "--clones", str(count), "--name",
                f"c{first}-{{}}", "-p", f"{address}:{port}+:80", self.image)
 
     def start_cold(self, service, first, count):

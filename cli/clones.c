@@ -154,6 +154,7 @@ static int report(const struct clones *c, const struct resuming *s,
 int clones_start(const struct clones *c, const struct resuming *s,
 		 const struct request *r)
 {
+	struct request same = *r;
 	struct result *all = mmap(NULL, c->count * sizeof(*all), PROT_READ |
 		PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t start = monotonic_ns();
@@ -169,6 +170,8 @@ int clones_start(const struct clones *c, const struct resuming *s,
 		return message_error(&e);
 	sandbox_share();
 	/* signals are blocked: a clone is started whole or not at all */
-	tried = start_all(c, s, r, all);
+	if (c->shares_network)
+		same.config.empty_network = sandbox_empty_network();
+	tried = start_all(c, s, &same, all);
 	return report(c, s, all, tried, monotonic_ns() - start);
 }

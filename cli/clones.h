@@ -11,6 +11,7 @@ struct clones {
 	const char *name;             /* with {}, or NULL: the image's */
 	const struct strings *ports;  /* with HOST+ */
 	bool is_quiet;
+	bool shares_network;          /* one empty one for all */
 };
 /* The exit status; ids go to stdout, in the order of the clones. */
 int clones_start(const struct clones *c, const struct resuming *s,

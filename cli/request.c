@@ -97,6 +97,7 @@ void request_init(struct request *r)
 	*r = (struct request){ 0 };
 	r->config.fds[0] = r->config.fds[1] = r->config.fds[2] = -1;
 	r->config.trace_fd = r->config.resume_pages = -1;
+	r->config.empty_network = -1;
 	r->config.umask = 022;
 	r->config.network = SANDBOX_NET_NONE;
 }

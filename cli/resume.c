@@ -16,6 +16,7 @@ struct resume {
 	struct resuming resuming;
 	struct strings ports;
 	uint32_t clones; /* 0: one, that is none of many */
+	bool shares_network;
 };
 
 static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
@@ -29,6 +30,7 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	case OPT_PUBLISH:
 		strings_add(&o->ports, xstrdup(arg));
 		return 0;
+	case OPT_SHARE_NETWORK: o->shares_network = true; return 0;
 	case OPT_CLONES:
 		if (parse_u32(arg, CLONES_MAX, &o->clones) || !o->clones)
 			return err_set(e, STATUS_OURS, "clones '%s': a number "
@@ -60,6 +62,9 @@ static int parse(struct resume *o, int argc, char **argv, struct err *e)
 			"so it cannot be the program's too; leave -i out");
 	if (o->clones && !r->config.detach)
 		return err_set(e, STATUS_OURS, "--clones needs -d");
+	if (o->shares_network && (!o->clones || geteuid()))
+		return err_set(e, STATUS_OURS, "--share-network is for "
+			"--clones that root starts");
 	if (o->clones && r->cidfile)
 		return err_set(e, STATUS_OURS, "--cidfile is for one sandbox; "
 			"--clones prints all ids");
@@ -161,6 +166,7 @@ int cmd_resume(int argc, char **argv)
 	if (!o.clones)
 		return resume_one(&o);
 	c.count = o.clones;
+	c.shares_network = o.shares_network;
 	c.name = r->config.name;
 	c.is_quiet = r->is_quiet;
 	return clones_start(&c, &o.resuming, r);

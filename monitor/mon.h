@@ -88,6 +88,7 @@ struct monitor {
 	gid_t gid;
 	bool was_root;
 	bool network_host;
+	int network;            /* an empty one to live in, or -1: its own */
 	uint64_t memory;        /* its limit, 0: none */
 	bool detach;
 	bool log_console;       /* the console's far end is ours */

@@ -9,7 +9,9 @@
  *
  * The network: with --network host the monitor stays in the host's network,
  * because it makes the connections; the picoprocesses get an empty one in
- * any case (loader.c), although they could not call socket() anyway.
+ * any case (loader.c), although they could not call socket() anyway.  Root's
+ * clones that one command starts share an empty one, which none of them owns
+ * (sandbox_empty_network).
  */
 #include "mon.h"
 
@@ -45,16 +47,34 @@ static int write_proc(const char *path, const char *text)
 	return n == (ssize_t)size ? 0 : -1;
 }
 
+int sandbox_empty_network(void)
+{
+	const char *path = "/proc/thread-self/ns/net";
+	int own = open(path, O_RDONLY | O_CLOEXEC), fd = -1;
+
+	if (own >= 0 && !geteuid() && !unshare(CLONE_NEWNET)) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (setns(own, CLONE_NEWNET))
+			_exit(125); /* cannot be: it was ours */
+	}
+	monitor_close(own);
+	return fd;
+}
+
 /* Root becomes an ordinary user that owns nothing. */
 static int become_nobody(struct monitor *m, struct err *e)
 {
+	bool has_network = m->network_host || m->network >= 0;
+
+	if (m->network >= 0 && setns(m->network, CLONE_NEWNET))
+		return step_error(e, "network");
 	if (setgroups(0, NULL) || setresgid(m->gid, m->gid, m->gid) ||
 	    setresuid(m->uid, m->uid, m->uid))
 		return step_error(e, "giving up root");
 	/* Changing the user made /proc/self root's; the map is written there. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ||
 	    unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC |
-		    CLONE_NEWUTS | (m->network_host ? 0 : CLONE_NEWNET)))
+		    CLONE_NEWUTS | (has_network ? 0 : CLONE_NEWNET)))
 		return err_set(e, 125, "this host refuses user namespaces "
 			       "(%s); `bailey doctor` says what to set",
 			       strerror(errno));

@@ -43,7 +43,7 @@ static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 			      &m->denied, &m->exit_file, &m->console,
 			      &m->stdio[0], &m->stdio[1], &m->stdio[2],
 			      &m->trace, &m->pages, &m->signals, &m->image.fd,
-			      &m->cgroup, &m->cgroup_events };
+			      &m->cgroup, &m->cgroup_events, &m->network };
 	size_t i;
 
 	/* Zero as it comes: clearing it would cost the monitor its pages. */
@@ -53,6 +53,8 @@ static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 	m->detach = c->detach;
 	m->memory = c->memory;
 	m->network_host = c->network == SANDBOX_NET_HOST;
+	if (!m->network_host && !geteuid())
+		m->network = c->empty_network;
 	m->host_uid = geteuid();
 	m->host_gid = getegid();
 	m->was_root = m->host_uid == 0;

@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 		.name = "test", .id = "00", .hostname = "box",
 		.libos = argv[1], .mounts = mounts, .mount_count = 4,
 		.argv = args, .envp = env, .fds = { 0, 1, 2 },
-		.trace_fd = -1, .resume_pages = -1, .state_dir = mkdtemp(state),
+		.trace_fd = -1, .resume_pages = -1, .empty_network = -1, .state_dir = mkdtemp(state),
 	};
 	struct sandbox s;
 	struct err e;
