@@ -218,6 +218,18 @@ void input_release_all(struct session *s)
 	XFlush(s->x);
 }
 
+/* The next viewer finds the spare keys spare. */
+void input_close(struct session *s)
+{
+	KeySym none[2] = { NoSymbol, NoSymbol };
+
+	input_release_all(s);
+	for (unsigned i = 0; i < spare_count; i++)
+		if (spare[i].symbol != NoSymbol)
+			XChangeKeyboardMapping(s->x, spare[i].code, 2, none, 1);
+	XSync(s->x, False);
+}
+
 bool input_open(struct session *s)
 {
 	rdpInput *in = s->peer->input;

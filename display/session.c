@@ -41,6 +41,7 @@ int64_t clock_ms(void)
 }
 
 /* ---- what the client says ----------------------------------------------- */
+/* It has shown user and password before this, and seen nothing yet. */
 static BOOL on_capabilities(freerdp_peer *peer)
 {
 	struct session *s = (struct session *)peer->context;
@@ -48,7 +49,11 @@ static BOOL on_capabilities(freerdp_peer *peer)
 
 	if (s->screen)
 		return TRUE;
+	if (!login_check(s))
+		return FALSE;
 	s->x = XOpenDisplay(NULL);
+	if (s->x)
+		layout_set(s);
 	if (!s->x || !screen_open(s) || !pointer_open(s) || !input_open(s)) {
 		fprintf(stderr, "bailey: display: no X server to show\n");
 		return FALSE;
@@ -63,7 +68,7 @@ static BOOL on_post_connect(freerdp_peer *peer)
 {
 	struct session *s = (struct session *)peer->context;
 
-	if (!login_check(s))
+	if (!s->is_admitted)
 		return FALSE;
 	alarm(0);
 	return clipboard_open(s);
@@ -266,10 +271,10 @@ static int serve(char **argv)
 		return 1;
 	run(s);
 	login_failed(s);
-	if (s->x)
-		input_release_all(s);
-	if (s->x)
+	if (s->x) {
+		input_close(s);
 		XCloseDisplay(s->x);
+	}
 	s->peer->Disconnect(s->peer);
 	return 0; /* the rest ends with the process */
 }

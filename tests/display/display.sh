@@ -60,7 +60,8 @@ viewer() { # SANDBOX ARG...: its process is the last of own
 }
 client() { # SANDBOX PASSWORD ARG...: without `view`
 	timeout -k 5 60 xfreerdp "/v:$(field "$1" Address)" /u:bailey \
-		"/p:$2" /cert:ignore /log-level:OFF "${@:3}" >/dev/null 2>&1
+		"/p:$2" /cert:ignore /log-level:OFF "${@:3}" >/dev/null 2>&1 \
+		</dev/null
 }
 leave() { # end the newest viewer
 	kill "${own[-1]}" 2>/dev/null
@@ -101,6 +102,12 @@ check "... and the first one ends" until_true 10 eval "! kill -0 $first"
 leave
 check "the program runs on without a viewer" \
 	inside keys grep -q . /tmp/events
+client keys "$(field keys Password)" /kbd:0x407 &
+own+=($!)
+until_true 20 is_shown keys
+types 'y'
+check "the client's keyboard layout" until_true 10 has keys '0x7a, z)'
+leave
 port=$(field keys Address)
 check "a client that types characters" "$B/tests/rdp-type" 127.0.0.1 \
 	"${port#*:}" bailey "$(field keys Password)" 'zß€😀'
