@@ -44,6 +44,12 @@ ours "device as volume" "neither a directory" run -v /dev/null:/x ls
 ours "port number" "from 1 to 65535" run -p 70000:1 ls
 ours "port protocol" "tcp or udp" run -p 1:1/sctp ls
 ours "port address" "not an address" run -p 1.2.3:1:1 ls
+ours "display's port" "from 1 to 65535" run --display=70000 ls
+ours "display's address" "not an IPv4 address" run --display=here:3389 ls
+ours "display's size" "WIDTHxHEIGHT" run --display --display-size 10x10 ls
+ours "clipboard's way" "in, out, both" run --display --clipboard yes ls
+ours "clipboard without display" "need --display" run --clipboard in ls
+ours "a screen that is none" "no sandbox" view nosuch
 ours "port ranges" "differ in length" run -p 10-12:10-11 ls
 ours "memory" "memory '1x'" run -m 1x ls
 ours "cpus" "cpus 'two'" run --cpus two ls
