@@ -34,7 +34,7 @@ $(DISPLAY_OUT)/bailey-display-session: $(SESSION_OBJ)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(shell pkg-config --libs $(DISPLAY_PC) 2>/dev/null)
 $(B)/tests/rdp-type: tests/display/rdp-type.c
-	@mkdir -p $(@D)
+	@mkdir -p $(@D) $(B)/display
 	$(CC) $(DISPLAY_CFLAGS) -MF $(B)/display/rdp-type.d \
 	  $(DISPLAY_INC) -o $@ $< $(shell pkg-config --libs freerdp-client2 \
 	  freerdp2 winpr2 2>/dev/null)
