@@ -109,6 +109,14 @@ static void procs_go_on(void)
 	}
 }
 
+/* Before anything has started. */
+static void check_thread(struct task *t, void *arg)
+{
+	if (t->park_sp && !arch_thread_fits(t))
+		panic("process %d uses vector registers that this processor "
+		      "lacks", t->proc->pid);
+}
+
 static void forget_host_thread(struct task *t, void *arg)
 {
 	t->wall_shift_ns += elapsed;
@@ -487,6 +495,7 @@ static void resume_main(void *arg)
 	struct image_tables t;
 	s32 own_number = current()->park_group;
 
+	task_for_each(check_thread, NULL);
 	task_for_each(forget_host_thread, NULL);
 	surroundings_go_on(b);
 	if (tables_read(&t, b->pages))

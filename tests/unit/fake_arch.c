@@ -275,6 +275,11 @@ void arch_load_thread(struct task *t)
 {
 }
 
+bool arch_thread_fits(struct task *t)
+{
+	return true;
+}
+
 void arch_park(u64 *sp, void (*wait)(void))
 {
 	panic("nothing is frozen here");

@@ -24,7 +24,9 @@ struct host_ucontext { /* struct ucontext of the host's kernel */
 struct fpx_sw_bytes {
 	u32 magic1, extended_size;
 	u64 xfeatures;
-	u32 xstate_size, padding[7];
+	u32 xstate_size;
+	u32 layout; /* ours, in the host's padding: of the frame (xstate.c) */
+	u32 padding[6];
 };
 #define FPX_SW_OFFSET 464
 #define FP_XSTATE_MAGIC1 0x46505853u
@@ -42,6 +44,16 @@ void xstate_save(void *area, u64 features);
 extern u64 xstate_features; /* XCR0 */
 extern u32 xstate_size;     /* bytes of an xsave area */
 void xstate_init(void);
+/* t's area for the vector registers, or NULL; a saved one's length may be
+ * another than this host wants. */
 u8 *xstate_area(struct task *t);
+
+/* Where processors keep what in an xsave area differs.  The number of this
+ * one's way; areas that another has written are turned into it. */
+extern u32 xstate_layout;
+u32 xstate_layout_size(u32 layout); /* 0: there is no such layout */
+/* to: room for xstate_size, from: as in layout, its header checked by
+ * nobody.  False if something is in use in it that this processor lacks. */
+bool xstate_convert(u8 *to, const u8 *from, u32 layout);
 
 #endif

@@ -54,6 +54,7 @@ static int save_vectors(struct task *t, u64 where)
 		.extended_size = xstate_size + 4,
 		.xfeatures = xstate_features,
 		.xstate_size = xstate_size,
+		.layout = xstate_layout,
 	};
 
 	if (!area)
@@ -136,6 +137,35 @@ int arch_signal_frame(struct task *t, int sig, const siginfo_t *info,
 	return 0;
 }
 
+/* Written on another processor, before a resume. */
+static int load_foreign(u8 *area, u64 fp, const struct fpx_sw_bytes *sw)
+{
+	u32 size = xstate_layout_size(sw->layout);
+	u64 features, used;
+	u8 *frame;
+	int err = -EFAULT;
+
+	if (!size || sw->xstate_size != size)
+		return -EFAULT;
+	frame = page_alloc(PAGE_UP(size) / PAGE_SIZE);
+	if (!frame)
+		return -EFAULT;
+	if (!copy_from_user(frame, fp, size)) {
+		memcpy(&used, frame + XSAVE_HEADER, 8);
+		features = used & sw->xfeatures;
+		memcpy(frame + XSAVE_HEADER, &features, 8);
+		if (xstate_convert(area, frame, sw->layout))
+			err = 0;
+	}
+	page_free(frame, PAGE_UP(size) / PAGE_SIZE);
+	return err;
+}
+
+static bool is_foreign(const struct fpx_sw_bytes *sw)
+{
+	return sw->magic1 == FP_XSTATE_MAGIC1 && sw->layout != xstate_layout;
+}
+
 /* The guest may have written anything there: make it safe to load. */
 static int load_vectors(struct task *t, u64 fp)
 {
@@ -153,7 +183,11 @@ static int load_vectors(struct task *t, u64 fp)
 	memcpy(&sw, area + FPX_SW_OFFSET, sizeof(sw));
 	memset(area + XSAVE_HEADER, 0, 64);
 	features = 3;
-	if (sw.magic1 == FP_XSTATE_MAGIC1 && sw.xstate_size <= xstate_size &&
+	if (is_foreign(&sw)) {
+		if (load_foreign(area, fp, &sw))
+			return -EFAULT;
+		memcpy(&features, area + XSAVE_HEADER, 8);
+	} else if (sw.magic1 == FP_XSTATE_MAGIC1 && sw.xstate_size <= xstate_size &&
 	    sw.xstate_size >= XSAVE_HEADER + 64) {
 		if (copy_from_user(area + 512, fp + 512,
 				   sw.xstate_size - 512))

@@ -51,29 +51,13 @@ size_t arch_xstate_pages(void)
 	return PAGE_UP(xstate_size + 4) / PAGE_SIZE;
 }
 
-/* t's area for the vector registers, or NULL.  A saved one may be shorter
- * than this host's. */
-u8 *xstate_area(struct task *t)
-{
-	size_t pages = arch_xstate_pages();
-
-	if (t->arch.xstate && t->arch.xstate_pages != pages) {
-		page_free(t->arch.xstate, t->arch.xstate_pages);
-		t->arch.xstate = NULL;
-	}
-	if (!t->arch.xstate)
-		t->arch.xstate = page_alloc(pages);
-	if (t->arch.xstate)
-		t->arch.xstate_pages = (u32)pages;
-	return t->arch.xstate;
-}
-
 int arch_save_thread(struct task *t)
 {
 	if (!xstate_area(t))
 		return -ENOMEM;
 	memset(t->arch.xstate + XSAVE_HEADER, 0, 64);
 	xstate_save(t->arch.xstate, xstate_features);
+	t->arch.xstate_layout = xstate_layout;
 	t->arch.fs_base = arch_get_fs();
 	return 0;
 }

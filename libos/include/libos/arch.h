@@ -50,6 +50,9 @@ size_t arch_xstate_pages(void);
  * caller), and comes back (in a new host thread).  -ENOMEM. */
 int arch_save_thread(struct task *t);
 void arch_load_thread(struct task *t);
+/* After arch_init() on another processor: can it hold t's vector registers?
+ * They are made ready for it. */
+bool arch_thread_fits(struct task *t);
 /* Note in *sp where this stack goes on, and call wait; and go on there in
  * wait's stead, on a host thread of one's own. */
 void arch_park(u64 *sp, void (*wait)(void));

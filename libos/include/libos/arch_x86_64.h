@@ -26,7 +26,8 @@ struct task_arch {
 	bool gs_in_use;   /* the guest set GS: entry goes through the trap */
 	bool need_xrstor; /* vector state waits in xstate */
 	u8 *xstate;       /* page run, or NULL */
-	u32 xstate_pages; /* its length; a resume may want a longer one */
+	u32 xstate_pages; /* its length; a resume may want another */
+	u32 xstate_layout; /* of what arch_save_thread() put there */
 	/* of the last fault, for the signal frame */
 	u64 fault_address, fault_number, fault_error;
 	s32 fault_signal, fault_code;
