@@ -65,6 +65,26 @@ static json_t *features_json(const struct image_info *n)
 	return a;
 }
 
+/* What must be as it was on a host that resumes it: paths inside. */
+static json_t *needs_json(const struct image *i, uint32_t count,
+			  const json_t *manifest)
+{
+	json_t *a = json_array(), *trees = json_object_get(json_object_get(
+				manifest, "bailey"), "trees");
+	char path[SAVE_PATH_MAX];
+
+	for (uint32_t k = 0; k < count; k++) {
+		uint32_t tree = image_get_file(i, k, path);
+		const char *guest = json_string_value(json_object_get(
+				json_array_get(trees, tree), "Guest"));
+
+		json_array_append_new(a, json_string(printable(!guest ? path :
+			xasprintf("%s%s%s", guest, *path && strcmp(guest, "/")
+				  ? "/" : "", path))));
+	}
+	return a;
+}
+
 static json_t *info_json(const char *file, const struct image *i,
 			 const struct image_info *n)
 {
@@ -85,6 +105,8 @@ static json_t *info_json(const char *file, const struct image *i,
 	json_object_set_new(o, "BaileyVersion",
 			    json_string(n->bailey_version));
 	json_object_set_new(o, "Manifest", manifest_json(i));
+	json_object_set_new(o, "Needs", needs_json(i, n->files,
+					json_object_get(o, "Manifest")));
 	return o;
 }
 

@@ -64,6 +64,8 @@ static json_t *json_config(const struct sandbox_config *c)
 		"Detached", c->detach);
 
 	json_object_set_new(o, "Env", json_strings(c->envp));
+	if (c->processor)
+		json_object_set_new(o, "Processor", json_string(c->processor));
 	return o;
 }
 

@@ -29,7 +29,7 @@ struct move {
 	struct progress progress;
 	const char *ssh, *remote, *name, *network, *host;
 	struct strings ports, volumes;
-	bool is_quiet;
+	bool is_quiet, any_processor;
 	pid_t child;       /* ssh */
 	int image;         /* its input */
 	FILE *answers;     /* its output */
@@ -45,6 +45,7 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	case OPT_REMOTE: m->remote = arg; return 0;
 	case OPT_NAME: m->name = arg; return 0;
 	case OPT_NETWORK: m->network = arg; return 0;
+	case OPT_ANY_PROCESSOR: m->any_processor = true; return 0;
 	case OPT_PUBLISH: strings_add(&m->ports, xstrdup(arg)); return 0;
 	case OPT_VOLUME: strings_add(&m->volumes, xstrdup(arg)); return 0;
 	case OPT_PROGRESS: return progress_parse(&m->progress, arg, e);
@@ -141,6 +142,8 @@ static char *remote_command(struct move *m)
 		c = xasprintf("%s --rootfs %s", c, quoted(rootfs));
 	if (network)
 		c = xasprintf("%s --network %s", c, quoted(network));
+	if (m->any_processor)
+		c = xasprintf("%s --any-processor", c);
 	return xasprintf("%s version >/dev/null && echo " READY " && %s -",
 			 m->remote, c);
 }

@@ -122,6 +122,9 @@ char *record_manifest(const struct state *s)
 	if (o && json_is_object(json_object_get(s->json, "Display")))
 		json_object_set(json_object_get(o, "bailey"), "display",
 				json_object_get(s->json, "Display"));
+	if (o)
+		json_object_set(json_object_get(o, "bailey"), "processor",
+				json_object_get(config, "Processor"));
 	if (o && rootfs && *rootfs)
 		json_object_set_new(o, "root", json_pack("{s:s,s:O?}",
 			"path", rootfs, "readonly",

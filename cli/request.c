@@ -3,6 +3,7 @@
  */
 #include "cli/request.h"
 #include "cli/session.h"
+#include "image/processor.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -78,6 +79,32 @@ static void env_default(struct request *r, const char *item)
 		env_put(&r->env, xstrdup(item));
 }
 
+/* GLIBC_TUNABLES is a list: what the user has in it stays. */
+static void env_processor(struct request *r)
+{
+	int level = processor_level(r->config.processor);
+	const char *name, *old;
+	char *value;
+
+	for (unsigned i = 0; (name = processor_environment(level, i, &value));
+	     i++) {
+		old = env_get(&r->env, name);
+		if (old && !strcmp(name, "GLIBC_TUNABLES"))
+			env_put(&r->env, xasprintf("%s=%s:%s", name, old,
+						   value));
+		else if (!old)
+			env_put(&r->env, xasprintf("%s=%s", name, value));
+	}
+}
+
+static int set_processor(struct request *r, const char *arg, struct err *e)
+{
+	r->config.processor = arg;
+	return processor_level(arg) ? 0 : err_set(e, STATUS_OURS,
+		"processor '%s': x86-64-v2, x86-64-v3 or x86-64-v4 is needed",
+		arg);
+}
+
 static void env_finish(struct request *r, const char *home)
 {
 	const char *term = getenv("TERM");
@@ -86,6 +113,8 @@ static void env_finish(struct request *r, const char *home)
 	env_default(r, "container=bailey");
 	env_default(r, xasprintf("HOME=%s", home));
 	env_default(r, xasprintf("HOSTNAME=%s", r->config.hostname));
+	if (r->config.processor)
+		env_processor(r);
 	if (r->is_tty)
 		env_default(r, xasprintf("TERM=%s", term && *term ? term :
 					 "xterm"));
@@ -161,6 +190,7 @@ static int set_limits(struct request *r, enum option_id id, const char *arg,
 		      struct err *e)
 {
 	switch (id) {
+	case OPT_PROCESSOR: return set_processor(r, arg, e);
 	case OPT_MEMORY:
 		if (parse_size(arg, &r->config.memory))
 			return err_set(e, STATUS_OURS, "memory '%s': a number "

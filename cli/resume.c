@@ -27,6 +27,7 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	case OPT_PASSPHRASE_FILE: o->resuming.passphrase_file = arg; return 0;
 	case OPT_PROGRESS:
 		return progress_parse(&o->resuming.progress, arg, e);
+	case OPT_ANY_PROCESSOR: o->resuming.any_processor = true; return 0;
 	case OPT_PUBLISH:
 		strings_add(&o->ports, xstrdup(arg));
 		return 0;

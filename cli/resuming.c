@@ -126,6 +126,8 @@ static int complete(const struct resuming *s, struct request *r, struct err *e)
 	c->ports = r->ports.v;
 	c->port_count = r->ports.count;
 	c->read_only = json_is_true(json_object_get(section, "readonly"));
+	c->processor = json_string_value(json_object_get(section,
+							 "processor"));
 	terminal_size(&c->rows, &c->columns);
 	return 0;
 }
@@ -153,7 +155,7 @@ static int check_and_unpack(struct resuming *s, struct image *i,
 {
 	json_t *trees = trees_json(&r->config);
 
-	if (image_check_host(i, trees_find, trees, e))
+	if (image_check_host(i, s->any_processor, trees_find, trees, e))
 		return -1;
 	session_prepare();
 	return image_unpack(i, false, &s->unpacked, show, &s->progress, e);
@@ -186,7 +188,8 @@ static int check_again(const struct resuming *s, const struct request *r,
 
 	if (!i)
 		return -1;
-	result = image_check_host(i, trees_find, trees_json(&r->config), e);
+	result = image_check_host(i, s->any_processor, trees_find,
+				  trees_json(&r->config), e);
 	image_close(i);
 	return result;
 }

@@ -17,6 +17,7 @@ struct resuming {
 	const char *file;            /* "-": standard input */
 	const char *passphrase_file;
 	struct progress progress;
+	bool any_processor;          /* as the user says, who takes the risk */
 	/* the image: */
 	struct image_unpacked unpacked;
 	json_t *manifest;

@@ -242,6 +242,8 @@ static int prepare(struct saving *s, int *libos, struct err *e)
 {
 	s->control = s->stream = s->guardian = -1;
 	s->manifest = record_manifest(s->state);
+	s->options.processor = json_string_value(json_object_get(
+		json_object_get(s->state->json, "Config"), "Processor"));
 	if (!s->manifest)
 		return err_set(e, STATUS_OURS, "%s: its state.json cannot be "
 			       "read", s->state->name);

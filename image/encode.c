@@ -245,6 +245,7 @@ static void count(struct image_writer *w, struct image_index *x,
 	x->file_count = (uint32_t)w->files;
 	x->strings_size = (uint32_t)w->strings_size;
 	processor_features(x->features);
+	processor_limit(x->features, w->level);
 	strncpy(x->processor, processor_name, sizeof(x->processor) - 1);
 	strncpy(x->libos_id, w->libos_id, sizeof(x->libos_id) - 1);
 	strncpy(x->bailey_version, BAILEY_VERSION,

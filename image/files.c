@@ -152,7 +152,7 @@ int writer_file(struct image_writer *w, uint32_t tree, const char *path,
 }
 
 /* ---- checking ----------------------------------------------------------- */
-static int check_processor(const struct image *i, struct err *e)
+static int check_processor(const struct image *i, bool is_any, struct err *e)
 {
 	uint64_t here[4];
 	char names[300];
@@ -162,9 +162,12 @@ static int check_processor(const struct image *i, struct err *e)
 			    "is %s", i->path, i->index.processor,
 			    processor_name);
 	processor_features(here);
-	if (processor_missing(i->index.features, here, names, sizeof(names)))
+	if (!is_any &&
+	    processor_missing(i->index.features, here, names, sizeof(names)))
 		return FAIL(e, "%s cannot run here: it was saved on a "
-			    "processor with features that this one lacks: %s",
+			    "processor with features that this one lacks: %s "
+			    "(run it with --processor, so that it does "
+			    "without, or take the risk with --any-processor)",
 			    i->path, names);
 	return 0;
 }
@@ -191,12 +194,12 @@ static int check_file(const struct image *i, const struct image_file_entry *f,
 	return 0;
 }
 
-int image_check_host(struct image *i, image_file_fn find, void *arg,
-		     struct err *e)
+int image_check_host(struct image *i, bool any_processor, image_file_fn find,
+		     void *arg, struct err *e)
 {
 	uint32_t k;
 
-	if (check_processor(i, e))
+	if (check_processor(i, any_processor, e))
 		return -1;
 	for (k = 0; k < i->index.file_count; k++)
 		if (check_file(i, &i->file[k], find, arg, e))

@@ -34,6 +34,7 @@ struct image_options {
 	int threads;             /* 0: one per processor */
 	const char *since;       /* path of a previous image, or NULL */
 	const char *passphrase;  /* encrypt, or NULL */
+	const char *processor;   /* the level that it keeps to, or NULL */
 	image_progress_fn progress;
 	void *progress_arg;
 };
@@ -94,20 +95,23 @@ struct image_info {
 	uint64_t file_bytes, memory_pages, stored_pages, heap_pages;
 	uint32_t spaces, files;
 	char processor[64];           /* "x86_64" */
-	uint64_t features[4];         /* that the saving host had: of arch */
+	uint64_t features[4];         /* that it needs: of arch */
 	char libos_id[41];            /* build id, hexadecimal */
 	char bailey_version[32];
 };
 void image_get_info(const struct image *i, struct image_info *out);
+/* One of the files that it names: its tree, and its path below that. */
+uint32_t image_get_file(const struct image *i, uint32_t which,
+			char path[SAVE_PATH_MAX]);
 bool image_is_encrypted(const struct image *i);
 /* Everything: each frame's checksum, each run; names what is wrong. */
 int image_verify(struct image *i, image_progress_fn progress, void *arg,
 		 struct err *e);
-/* Can this host run it: processor features, and the files that it names
- * (hashes; remembered by size, time, inode in the cache).  find: as in
- * image_add_stream. */
-int image_check_host(struct image *i, image_file_fn find, void *arg,
-		     struct err *e);
+/* Can this host run it: processor features (any_processor: they are not
+ * looked at), and the files that it names (hashes; remembered by size, time,
+ * inode in the cache).  find: as in image_add_stream. */
+int image_check_host(struct image *i, bool any_processor, image_file_fn find,
+		     void *arg, struct err *e);
 /* Pages of two images that differ, by space: for `bailey image diff`. */
 struct image_difference { uint64_t space, same, changed, only_a, only_b; };
 int image_diff(struct image *a, struct image *b,

@@ -290,6 +290,16 @@ void image_get_info(const struct image *i, struct image_info *out)
 	       sizeof(out->bailey_version));
 }
 
+uint32_t image_get_file(const struct image *i, uint32_t which,
+			char path[SAVE_PATH_MAX])
+{
+	const struct image_file_entry *f = &i->file[which];
+
+	memcpy(path, i->strings + f->path, f->path_size);
+	path[f->path_size] = 0;
+	return f->tree;
+}
+
 bool image_is_encrypted(const struct image *i)
 {
 	return i->is_encrypted;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "image/processor.h"
 #include "image/reader.h"
 #include "image/util.h"
 #include "image/writer.h"
@@ -79,7 +80,10 @@ struct image_writer *image_create(const char *path,
 			     e);
 	if (!w->pack)
 		goto fail;
+	w->level = w->options.processor ?
+		processor_level(w->options.processor) : 0;
 	w->options.since = w->options.passphrase = NULL;
+	w->options.processor = NULL;
 	return w;
 fail:
 	image_discard(w);

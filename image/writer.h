@@ -30,6 +30,7 @@ struct image_writer {
 	struct pack *pack;
 	struct image_header header;
 	struct image_options options; /* pointers: only progress's */
+	int level;                    /* of the processor: processor.h */
 	struct image *parent;         /* or NULL */
 	char *parent_name;
 	struct dedup pages;

@@ -91,6 +91,7 @@ struct sandbox_config {
 	uint64_t memory;        /* bytes */
 	uint32_t pids;
 	uint32_t cpu_milli;     /* thousandths of a processor */
+	const char *processor;  /* level that it keeps to, or NULL: all */
 	const struct boot_limit *limits; /* --ulimit */
 	size_t limit_count;
 

@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		accepted++;
 		image_get_info(i, &info);
 		image_verify(i, NULL, NULL, &e);
-		image_check_host(i, NULL, NULL, &e);
+		image_check_host(i, false, NULL, NULL, &e);
 		if (!image_diff(i, i, &d, &n, &e))
 			free(d);
 		/* What claims more than this is for another test. */

@@ -462,6 +462,35 @@ static void test_processor(void)
 	      strlen(few) < 8, "processor", "overrun");
 }
 
+static void test_level(void)
+{
+	uint64_t all[4] = { ~0ull, ~0ull, ~0ull, ~0ull }, of[4];
+	char names[2000], *value;
+	const char *name;
+	int i = 0;
+
+	check(processor_level("x86-64-v3") == 3 && !processor_level("v3") &&
+	      !processor_level("x86-64-v1") && !processor_level("x86-64-v30") &&
+	      !processor_level(""), "level", "names");
+	memcpy(of, all, sizeof(of));
+	processor_limit(of, 0);
+	check(!memcmp(of, all, sizeof(of)), "level", "none");
+	processor_limit(of, 3);
+	processor_missing(all, of, names, sizeof(names));
+	check(strstr(names, "avx512f") && !strstr(names, "avx2") &&
+	      strstr(names, "zmm-hi256-state") && !strstr(names, "avx-state"),
+	      "level", names);
+	for (; (name = processor_environment(3, i, &value)); i++) {
+		check(strcmp(name, "GLIBC_TUNABLES") ||
+		      (!strncmp(value, "glibc.cpu.hwcaps=-", 18) &&
+		       strstr(value, ",-AVX512VL,") &&
+		       strstr(value, "-XSAVEC") && !strstr(value, "AVX2")),
+		      "level", value);
+		free(value);
+	}
+	check(i == 3, "level", "environment");
+}
+
 static void test_host(void)
 {
 	char dir[256];
@@ -475,16 +504,16 @@ static void test_host(void)
 	check(!model_save(&model, in_base("files.bly"), NULL, dir, "library",
 			  &t, &e), "files", e.text);
 	i = image_open_file(in_base("files.bly"), NULL, &e);
-	check(i && !image_check_host(i, model_find, dir, &e), "unchanged",
+	check(i && !image_check_host(i, false, model_find, dir, &e), "unchanged",
 	      e.text);
 	put(in_base("library"), "two");
-	check(image_check_host(i, model_find, dir, &e) &&
+	check(image_check_host(i, false, model_find, dir, &e) &&
 	      strstr(e.text, "changed"), "changed", e.text);
 	unlink(in_base("library"));
-	check(image_check_host(i, model_find, dir, &e) &&
+	check(image_check_host(i, false, model_find, dir, &e) &&
 	      strstr(e.text, "library"), "missing", e.text);
 	check(!symlink("/etc/passwd", in_base("library")) &&
-	      image_check_host(i, model_find, dir, &e), "link", "followed");
+	      image_check_host(i, false, model_find, dir, &e), "link", "followed");
 	image_close(i);
 }
 
@@ -556,6 +585,7 @@ int main(int argc, char **argv)
 	test_records();
 	test_twice();
 	test_processor();
+	test_level();
 	test_host();
 	test_no_room();
 	test_diff();
