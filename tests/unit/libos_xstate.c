@@ -86,6 +86,12 @@ UNIT(xstate_lacks)
 	EQ(to[small.size], 0xdd);
 	CHECK(!convert(&amd, &small, 0x27));
 	CHECK(!convert(&amd, &small, 0x87));
+	memset(from + amd.part[5].offset, 0, 64); /* as at the beginning */
+	memcpy(from + XSAVE_HEADER, &(u64){ 0x27 }, 8);
+	layouts[1] = small;
+	xstate_size = small.size;
+	CHECK(xstate_convert(to, from, 0));
+	EQ(in_use(), 7);
 	CHECK(convert(&small, &amd, 7));
 	EQ(in_use(), 7);
 	CHECK(convert(&small, &amd, ~0ul)); /* what the old one never had */

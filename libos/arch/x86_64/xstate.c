@@ -91,11 +91,14 @@ u32 xstate_layout_size(u32 layout)
 	return layout < layout_count ? layouts[layout].size : 0;
 }
 
-/* Keys of memory protection are not offered to guests, so theirs is always
- * the host's own word and need not be kept. */
-static bool is_dispensable(u32 i)
+/* Need a part not be kept?  Zeros are what all begin with, and some call it
+ * in use then, too.  Keys of memory protection are not offered to guests, so
+ * theirs is always the host's own word. */
+static bool is_dispensable(u32 which, const u8 *p, u32 size)
 {
-	return i == PKRU;
+	while (size && !p[size - 1])
+		size--;
+	return !size || which == PKRU;
 }
 
 bool xstate_convert(u8 *to, const u8 *from, u32 layout)
@@ -116,7 +119,8 @@ bool xstate_convert(u8 *to, const u8 *from, u32 layout)
 		if (now->part[i].size == old->part[i].size)
 			memcpy(to + now->part[i].offset,
 			       from + old->part[i].offset, now->part[i].size);
-		else if (is_dispensable(i))
+		else if (is_dispensable(i, from + old->part[i].offset,
+					old->part[i].size))
 			used &= ~(1ul << i);
 		else
 			return false;
