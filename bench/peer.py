@@ -18,8 +18,8 @@ import time
 TREES = [t for t in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc")
          if os.path.exists(t)]
 
-def end_tree(pid):
-    """The process and all below it, in whatever session they are."""
+def end_trees(pids):
+    """The processes and all below them, in whatever session they are."""
     below = {}
     for p in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -28,7 +28,7 @@ def end_tree(pid):
             below.setdefault(parent, []).append(int(p))
         except OSError:
             pass
-    line = [pid]
+    line = list(pids)
     for p in line:
         line += below.get(p, [])
     for p in line:
@@ -84,8 +84,7 @@ class Peer:
                                               start_new_session=True))
 
     def stop(self):
-        for p in self.children:
-            end_tree(p.pid)
+        end_trees(p.pid for p in self.children)
         for p in self.children:
             p.wait()
         self.children = []
@@ -282,7 +281,7 @@ class Machine(Peer):
         self.end(p)
         return out.partition("BEGIN")[2].rpartition("END")[0]
 
-    def until(self, p, word, seconds=60):
+    def until(self, p, word, seconds=40):
         out, end = b"", time.monotonic() + seconds
         os.set_blocking(p.stdout.fileno(), False)
         while word not in out:
@@ -295,7 +294,7 @@ class Machine(Peer):
         return out.decode(errors="replace").replace("\r", "")
 
     def end(self, p):
-        end_tree(p.pid)
+        end_trees([p.pid])
         p.wait()
 
     def place(self, address, port):
@@ -319,7 +318,7 @@ class Uml(Machine):
              "con0=null,fd:1"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, cwd=self.share,
-            env=dict(os.environ, TMPDIR=self.share))
+            env=dict(os.environ, TMPDIR="/dev/shm"))
 
 
 def write_archive(root, to):
@@ -401,7 +400,7 @@ class Microvm(Machine):
         kvm = ["-enable-kvm", "-cpu", "host"] if self.has_kvm else \
             ["-cpu", "max"]
         return subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "microvm,isa-serial=on", *kvm, "-m",
+            ["qemu-system-x86_64", "-M", "microvm,isa-serial=on,acpi=off", *kvm, "-m",
              "192M", "-nodefaults", "-no-user-config", "-display", "none",
              "-no-reboot", "-serial", "stdio", "-kernel", self.kernel,
              "-initrd", self.archive(script), "-append",

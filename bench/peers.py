@@ -78,8 +78,8 @@ class Bench:
         for p in self.made:
             p.close()
         self.group.close()
-        subprocess.run(["sh", "-c", f"umount -l {self.tmp}/*/podman/*/* "
-                        f"{self.tmp}/*/podman/store/* 2>/dev/null"])
+        subprocess.run(["sh", "-c", "umount -l "
+                        f"{self.tmp}/*/podman/store/overlay 2>/dev/null"])
         shutil.rmtree(self.tmp, ignore_errors=True)
 
     def add(self, part, p, what, samples, unit, **more):

@@ -49,5 +49,19 @@ density: all
 	python3 bench/density.py --bailey $(B)/bailey \
 	  --json bench/out/density.json $(DENSITY)
 
+# What is not installed, or does not work on this host, is named in the report.
+DEPS_PEERS := bubblewrap crun podman systemd-container user-mode-linux \
+	qemu-system-x86 nginx-light redis-server redis-tools wrk
+deps-peers:
+	@sh tools/deps.sh $(DEPS_PEERS)
+bench-peers: all
+	@mkdir -p bench/out
+	python3 bench/peers.py --bailey $(B)/bailey --out bench/out $(PEERS)
+
+# Names what is slower than SPECIFICATION.md says, beyond this run's noise.
+bench-check: all
+	python3 bench/check.py --bailey $(B)/bailey $(CHECK)
+
+.PHONY: deps-peers bench-peers bench-check
 .PHONY: deps deps-all deps-display deps-build test test-all demo bench \
 	bench-save density
