@@ -73,6 +73,13 @@ void host_clock_init(uint64_t vdso)
 	gettime = (gettime_fn)host_clock_symbol("__vdso_clock_gettime");
 }
 
+int host_clock_works(void)
+{
+	struct raw_timespec ts;
+
+	return gettime && gettime(1, &ts) == 0;
+}
+
 /* By clock: what a sandbox that was resumed adds to the host's. */
 static s64 shifts[HOST_CLOCK_BOOT + 1];
 

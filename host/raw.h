@@ -93,6 +93,8 @@ void host_clock_shift(int64_t monotonic_ns, int64_t boot_ns);
 uint64_t host_clock_deadline(uint64_t deadline_ns);
 /* The address of one of its functions, or 0. */
 uint64_t host_clock_symbol(const char *name);
+/* Does it answer without the host kernel?  That may change, to no. */
+int host_clock_works(void);
 
 
 #endif

@@ -39,6 +39,8 @@ extern char restore_window_start[], restore_window_end[];
 extern char raw_interrupted[];
 extern const u64 raw_windows[];
 
+void vdso_unshift(u64 clock, u64 at);
+
 void xstate_restore(const void *area, u64 features);
 void xstate_save(void *area, u64 features);
 extern u64 xstate_features; /* XCR0 */

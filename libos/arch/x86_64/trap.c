@@ -85,10 +85,22 @@ static void save_regs(struct task *t, const struct host_ucontext *uc,
 
 /* ---- system calls that trap ------------------------------------------------ */
 
+#define SYS_CLOCK_GETTIME 228
+
 static void trap_kernel(struct task *t)
 {
 	rewrite_site(t);
 	syscall_dispatch(t);
+}
+
+/* From the host's clock code, called by the guest. */
+static void clock_kernel(struct task *t)
+{
+	u64 nr = t->regs.orig_rax, clock = t->regs.rdi, at = t->regs.rsi;
+
+	syscall_dispatch(t);
+	if (nr == SYS_CLOCK_GETTIME && !t->regs.rax)
+		vdso_unshift(clock, at);
 }
 
 kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
@@ -105,7 +117,7 @@ kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 	save_regs(t, uc, old_gs);
 	t->regs.orig_rax = uc->rax;
 	t->entries++;
-	return trap_kernel;
+	return in_clock_code(uc->rip) ? clock_kernel : trap_kernel;
 }
 
 /* A rewritten call in a process whose guest uses GS: syscall_entry traps at

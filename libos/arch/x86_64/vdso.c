@@ -7,10 +7,12 @@
 #include <libos/heap.h>
 #include <libos/mm.h>
 #include <libos/save.h>
+#include <libos/uaccess.h>
 
 #include <linux/mman.h>
 
 #include "../../../host/raw.h"
+#include "context.h"
 
 #define VDSO_SLOTS 0xf00
 #define NEAR 0x100000000ul
@@ -23,10 +25,13 @@ static u8 *vdso_page;
 static void slots_fill(u64 *slots)
 {
 	slots[0] = (u64)syscall_entry;
+	slots[1] = slots[2] = slots[3] = slots[4] = slots[5] = 0;
+	if (!host_clock_works())
+		return;
 	slots[1] = host_clock_symbol("__vdso_clock_gettime");
 	slots[2] = host_clock_symbol("__vdso_gettimeofday");
 	slots[3] = host_clock_symbol("__vdso_time");
-	slots[4] = 0; /* getcpu: what the sandbox shows, not the host's */
+	/* 4 is getcpu: what the sandbox shows, not the host's */
 	slots[5] = host_clock_symbol("__vdso_clock_getres");
 }
 
@@ -52,9 +57,29 @@ void vdso_resumed(s64 monotonic_shift, s64 boot_shift)
 	if (!vdso_page)
 		return;
 	slots_fill(slots);
-	slots[6] = 1; /* look at the shifts */
+	slots[6] = slots[1] != 0; /* look at the shifts; calls know them */
 	put_shift(slots + 7, monotonic_shift);
 	put_shift(slots + 9, boot_shift);
+}
+
+/* The host's clock code, called by the guest's vDSO, had to make the call
+ * after all (clock_gettime): what the vDSO adds to the answer is in it. */
+void vdso_unshift(u64 clock, u64 at)
+{
+	const u64 *slots = (const u64 *)(const void *)(vdso_page + VDSO_SLOTS);
+	u64 ts[2];
+
+	if (!vdso_page || !slots[6] || (clock != 1 && clock != 7) ||
+	    copy_from_user(ts, at, sizeof(ts)))
+		return;
+	slots += clock == 7 ? 9 : 7;
+	if (ts[1] < slots[1]) {
+		ts[0]--;
+		ts[1] += NSEC_PER_SEC;
+	}
+	ts[0] -= slots[0];
+	ts[1] -= slots[1];
+	copy_to_user(at, ts, sizeof(ts));
 }
 
 void vdso_remap(u64 at)
