@@ -6,7 +6,7 @@ DEPS_TEST := python3 nginx-light redis-server redis-tools wrk tmux vim less \
 	libclang-rt-14-dev libzydis-dev memcached rsync openssh-client zstd util-linux
 # For more of tests/real/runtimes.sh; big, so only with test-all.
 DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace openssh-server \
-	iproute2
+	iproute2 qemu-system-x86 e2fsprogs
 
 # For tests/display: a client to look with, programs to look at.
 DEPS_DISPLAY_TEST := xvfb xterm mousepad xdotool xclip freerdp2-x11 x11-apps \
@@ -29,6 +29,10 @@ test: deps deps-display
 test-all: deps-all test
 	@B=$(B) CC=clang bash tests/run.sh
 	@B=$(B) bash tests/save.sh
+
+# Programs move into a virtual machine with another kernel, and back.
+test-vm: all
+	@B=$(B) bash tests/save/vm.sh
 
 demo: deps
 	$(MAKE) all
@@ -63,5 +67,5 @@ bench-check: all
 	python3 bench/check.py --bailey $(B)/bailey $(CHECK)
 
 .PHONY: deps-peers bench-peers bench-check
-.PHONY: deps deps-all deps-display deps-build test test-all demo bench \
+.PHONY: deps deps-all deps-display deps-build test test-all test-vm demo bench \
 	bench-save density

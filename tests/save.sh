@@ -17,4 +17,5 @@ run "slow programs, and while they work" bash tests/save/real.sh make postgres \
 run "programs under load" LOAD=1 bash tests/save/real.sh all
 run "nothing is lost, forty times" ROUNDS=40 bash tests/save/robust.sh
 run "between two hosts" bash tests/save/move.sh
+run "into a virtual machine and back" bash tests/save/vm.sh
 exit $status
