@@ -122,10 +122,21 @@ static void put_before_program(struct request *r)
 	r->config.argv = out.v;
 }
 
+static bool is_published(const struct request *r)
+{
+	for (size_t i = 0; i < r->ports.count; i++)
+		if (r->ports.v[i].guest_port == GUEST_PORT &&
+		    r->ports.v[i].proto == SANDBOX_TCP)
+			return true;
+	return false;
+}
+
 void display_publish(struct request *r)
 {
 	const struct display *d = &r->display;
 
+	if (is_published(r)) /* -p has said where, as a move does */
+		return;
 	r->ports.v = xrealloc(r->ports.v, (r->ports.count + 1) *
 			      sizeof(*r->ports.v));
 	r->ports.v[r->ports.count++] = (struct sandbox_port){
@@ -157,16 +168,14 @@ int display_prepare(struct request *r, struct err *e)
 }
 
 /* ---- what is listed ------------------------------------------------------ */
-/* The last one that leads there: a user's own -p to the same port may be
- * before it. */
 static const struct sandbox_port *find_port(const struct request *r)
 {
 	const struct sandbox_config *c = &r->config;
 
-	for (size_t i = c->port_count; i > 0; i--)
-		if (c->ports[i - 1].guest_port == GUEST_PORT &&
-		    c->ports[i - 1].proto == SANDBOX_TCP)
-			return &c->ports[i - 1];
+	for (size_t i = 0; i < c->port_count; i++)
+		if (c->ports[i].guest_port == GUEST_PORT &&
+		    c->ports[i].proto == SANDBOX_TCP)
+			return &c->ports[i];
 	return NULL;
 }
 
@@ -216,7 +225,6 @@ static const char *word(const json_t *saved, const char *key)
 int display_resume(struct request *r, const json_t *saved, struct err *e)
 {
 	struct display *d = &r->display;
-	bool is_published = d->is_on;
 
 	if (!json_is_object(saved)) {
 		if (d->is_on)
@@ -232,7 +240,6 @@ int display_resume(struct request *r, const json_t *saved, struct err *e)
 		return err_set(e, STATUS_OURS, "the image's manifest is "
 			       "damaged: bailey.display");
 	d->is_on = true;
-	if (!is_published)
-		display_publish(r);
+	display_publish(r);
 	return 0;
 }

@@ -41,7 +41,7 @@ int display_size(struct display *d, const char *arg, struct err *e);
 int display_prepare(struct request *r, struct err *e);
 /* Where our programs are on this host, or NULL with e. */
 const char *display_programs(struct err *e);
-/* Add the port that leads to the screen. */
+/* Add the port that leads to the screen, if there is none. */
 void display_publish(struct request *r);
 /* For state.json: null if it is off. */
 json_t *display_json(const struct request *r);

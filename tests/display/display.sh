@@ -207,7 +207,20 @@ sleep 1
 check "nothing is copied out unless allowed" eval \
 	'[ "$(timeout 3 xclip -o -selection clipboard)" != secret ]'
 leave
+
+# ---- moved: to another user's sandboxes, as it were ---------------------------
+mkdir -p -m 700 "$TMP/there"
+printf '#!/bin/sh\nshift\nXDG_RUNTIME_DIR=%s exec sh -c "$*"\n' "$TMP/there" \
+	>"$TMP/ssh"
+chmod +x "$TMP/ssh"
+check "moved" "$BAILEY" move -q --ssh "$TMP/ssh" \
+	--bailey "$(realpath "$BAILEY")" -p 127.0.0.1::3389 editor there
+here=$XDG_RUNTIME_DIR XDG_RUNTIME_DIR=$TMP/there
+check "its windows are there" viewer editor
+same "at one port" 1 "$("$BAILEY" ps | grep -o 3389/tcp | wc -l)"
+leave
 "$BAILEY" rm -f editor >/dev/null
+XDG_RUNTIME_DIR=$here
 
 # ---- the program's end, and what is missing ----------------------------------
 status "the program's exit status" 7 "$BAILEY" run --display sh -c 'exit 7'
