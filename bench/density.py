@@ -201,7 +201,8 @@ class Density:
             self.greet([0])
             self.clear()
         self.series = []
-        self.before = hostmem.settled(), self.group.used()
+        group = hostmem.settled(self.group.used)
+        self.before = hostmem.settled(), group
         start = time.monotonic()
         count, why = self.fill(service, getattr(self, "start_" + way))
         took = time.monotonic() - start

@@ -35,13 +35,14 @@ def available():
     return meminfo("MemAvailable")
 
 
-def settled():
-    """MemAvailable, once what has ended is really gone."""
-    last = available()
-    for _ in range(10):
-        time.sleep(0.3)
-        now = available()
-        if abs(now - last) < 1 << 20:
+def settled(look=available):
+    """MemAvailable, or what look() says, once what has ended is really gone:
+    the kernel takes its time over that."""
+    last = look()
+    for _ in range(30):
+        time.sleep(0.5)
+        now = look()
+        if last is None or abs(now - last) < 1 << 19:
             return now
         last = now
     return last

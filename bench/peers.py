@@ -135,8 +135,8 @@ class Bench:
     def memory(self, p):
         if isinstance(p, peer.Clones):
             self.image(p)
-        time.sleep(1)
-        before, group = hostmem.settled(), self.group.used()
+        group = hostmem.settled(self.group.used)
+        before = hostmem.settled()
         have = 0
         for count in self.args.counts:
             if have and self.used(before, group) / have * count > \
