@@ -201,6 +201,7 @@ class Density:
             self.greet([0])
             self.clear()
         self.series = []
+        self.group.fresh()
         group = hostmem.settled(self.group.used)
         self.before = hostmem.settled(), group
         start = time.monotonic()
@@ -266,7 +267,7 @@ def main():
             for w in [way] if way else ["clones", "cold"]:
                 try:
                     d.measure(service, w)
-                except Stop as e:
+                except (Stop, OSError) as e:
                     failed = True
                     print(f"{service} {w}: {e}")
                     d.clear()

@@ -92,6 +92,13 @@ class Group:
         shmem = "total_shmem" if self.is_v1 else "shmem"
         return total - int(stat[cache]) + int(stat[shmem])
 
+    def fresh(self):
+        """Another group: what was charged to this one for things that have
+        ended, and that the kernel keeps for the next, would be counted as
+        there already."""
+        self.close()
+        self.__init__()
+
     def close(self):
         if not self.dir:
             return

@@ -135,6 +135,7 @@ class Bench:
     def memory(self, p):
         if isinstance(p, peer.Clones):
             self.image(p)
+        self.group.fresh()
         group = hostmem.settled(self.group.used)
         before = hostmem.settled()
         have = 0

@@ -40,7 +40,7 @@ http.server.HTTPServer(("ADDRESS", PORT), Handler).serve_forever(None)
 NODE = """
 const fs = require("fs"), log = "DIR/access.log";
 require("http").createServer((q, r) => {
-  if (q.url != "/log") fs.appendFileSync(log, q.url + "\\n");
+  fs.appendFileSync(log, q.url == "/log" ? "" : q.url + "\\n");
   r.end(q.url == "/log" ? fs.readFileSync(log) : "hello\\n");
 }).listen(PORT, "ADDRESS");
 """
