@@ -7,29 +7,21 @@
  * only if it differs.  Tiles are sent whole, compressed without loss: planar
  * at 32 bits a pixel, interleaved below.
  */
-#include "display/display.h"
+#include "display/framebuffer.h"
 #include "display/session.h"
 
-#define BOOL x_bool /* both X11 and WinPR have one */
-#include <X11/XWDFile.h>
-#undef BOOL
 #include <X11/extensions/Xdamage.h>
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <freerdp/codec/interleaved.h>
 #include <freerdp/codec/planar.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { TILE = 64, TILE_BYTES = TILE * TILE * 4, BATCH = 64,
        UPDATE_MIN = 16000, UPDATE_MAX = 1 << 18 };
 
 struct screen {
-	const uint8_t *pixels; /* Xvfb's */
-	uint32_t width, height, stride;
+	struct framebuffer fb;
+	uint32_t width, height;
 	uint32_t columns, rows; /* of tiles */
 	uint8_t *sent;         /* the client's picture, width * 4 a line */
 	bool *dirty;           /* tiles to look at */
@@ -41,31 +33,7 @@ struct screen {
 	uint8_t (*packed)[TILE_BYTES * 2]; /* BATCH of them */
 };
 
-/* ---- Xvfb's file -------------------------------------------------------- */
-static bool map_file(struct screen *c)
-{
-	int fd = open(DISPLAY_FRAMEBUFFER, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	XWDFileHeader h;
-	uint64_t start;
-	uint8_t *p;
-
-	if (fd < 0 || fstat(fd, &st) || read(fd, &h, sizeof(h)) != sizeof(h))
-		return false;
-	c->width = ntohl(h.pixmap_width);
-	c->height = ntohl(h.pixmap_height);
-	c->stride = ntohl(h.bytes_per_line);
-	start = ntohl(h.header_size) + (uint64_t)ntohl(h.ncolors) *
-		SIZEOF(XWDColor);
-	if (ntohl(h.bits_per_pixel) != 32 ||
-	    start + (uint64_t)c->stride * c->height > (uint64_t)st.st_size)
-		return false;
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	c->pixels = p + start;
-	return p != MAP_FAILED;
-}
-
+/* ---- the X server's picture ---------------------------------------------- */
 static bool watch_damage(struct session *s)
 {
 	int error;
@@ -82,8 +50,10 @@ bool screen_open(struct session *s)
 	size_t tiles;
 
 	s->screen = c;
-	if (!c || !map_file(c))
+	if (!c || !framebuffer_map(&c->fb))
 		return false;
+	c->width = c->fb.width;
+	c->height = c->fb.height;
 	c->columns = (c->width + TILE - 1) / TILE;
 	c->rows = (c->height + TILE - 1) / TILE;
 	tiles = (size_t)c->columns * c->rows;
@@ -152,7 +122,8 @@ static bool take_tile(struct screen *c, uint32_t x, uint32_t y, uint32_t w,
 	bool is_changed = false;
 
 	for (uint32_t i = y; i < y + h; i++) {
-		const uint8_t *from = c->pixels + (size_t)i * c->stride + x * 4;
+		const uint8_t *from = c->fb.pixels + (size_t)i * c->fb.stride +
+			x * 4;
 		uint8_t *to = c->sent + ((size_t)i * c->width + x) * 4;
 
 		if (!memcmp(to, from, w * 4))

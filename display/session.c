@@ -8,6 +8,8 @@
  */
 #include "display/session.h"
 #include "display/display.h"
+#include "display/keys.h"
+#include "display/turn.h"
 
 #include <fcntl.h>
 #include <freerdp/channels/channels.h>
@@ -52,8 +54,10 @@ static BOOL on_capabilities(freerdp_peer *peer)
 	if (!login_check(s))
 		return FALSE;
 	s->x = XOpenDisplay(NULL);
-	if (s->x)
+	if (s->x) {
+		turn_take(s->x);
 		layout_set(s);
+	}
 	if (!s->x || !screen_open(s) || !pointer_open(s) || !input_open(s)) {
 		fprintf(stderr, "bailey: display: no X server to show\n");
 		return FALSE;
@@ -196,6 +200,8 @@ static void take_x_events(struct session *s)
 
 	while (s->x && XPending(s->x)) {
 		XNextEvent(s->x, &e);
+		if (turn_is_over(&e))
+			is_over = 1;
 		if (screen_event(s, &e) || pointer_event(s, &e))
 			continue;
 		clipboard_event(s, &e);
@@ -272,7 +278,7 @@ static int serve(char **argv)
 	run(s);
 	login_failed(s);
 	if (s->x) {
-		input_close(s);
+		keys_close(s->x);
 		XCloseDisplay(s->x);
 	}
 	s->peer->Disconnect(s->peer);

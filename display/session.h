@@ -64,8 +64,6 @@ bool pointer_send(struct session *s);
 
 /* ---- input.c ------------------------------------------------------------ */
 bool input_open(struct session *s);
-void input_release_all(struct session *s);
-void input_close(struct session *s);
 
 /* ---- layout.c ----------------------------------------------------------- */
 /* Before input_open, which looks for keys that are free. */

@@ -11,7 +11,7 @@ DISPLAY_INC = $(subst -I/,-isystem /,$(shell pkg-config --cflags \
 DISPLAY_OUT := $(B)/display-programs
 DISPLAY_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -I. -MMD -MP
 SESSION_OBJ := $(patsubst %,$(B)/display/%.o,session login screen pointer \
-	input layout clipboard certificate)
+	input layout clipboard certificate keys framebuffer turn)
 
 ifeq ($(DISPLAY_FOUND),yes)
 all: display
