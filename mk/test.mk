@@ -11,6 +11,8 @@ DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace openssh-server \
 # For tests/display: a client to look with, programs to look at.
 DEPS_DISPLAY_TEST := xvfb xterm mousepad xdotool xclip freerdp2-x11 x11-apps \
 	x11-utils imagemagick
+# For tests/display/gl.sh, with test-all too: Mesa's software drivers.
+DEPS_ALL += mesa-utils mesa-vulkan-drivers vulkan-tools toppler
 
 # Installs what is missing; needs root or sudo only if something is.
 deps:
