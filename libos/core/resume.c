@@ -264,10 +264,11 @@ struct resume_group {
 static struct resume_group *groups; /* written before the first starts */
 static u32 groups_left; /* atomic; the service thread waits for 0 */
 
-_Noreturn static void group_failed(const struct resume_group *g)
+_Noreturn static void group_failed(const struct resume_group *g,
+				   const char *what, int err)
 {
 	panic("the saved sandbox cannot go on here: process %d cannot be made "
-	      "again", g->first->proc->pid);
+	      "again (%s: error %d)", g->first->proc->pid, what, -err);
 }
 
 static void await_zero(u32 *word)
@@ -289,12 +290,14 @@ static void start_others(struct resume_group *g)
 	for (u32 i = 0; i < g->count; i++) {
 		struct task *t = g->threads[i];
 		struct host_start s = start_of(t, thread_starts);
+		int err;
 
 		if (t == g->first)
 			continue;
 		t->host.process = g->first->host.process;
-		if (host_thread_create(&s) < 0)
-			group_failed(g);
+		err = host_thread_create(&s);
+		if (err < 0)
+			group_failed(g, "a thread", err);
 	}
 }
 
@@ -308,13 +311,15 @@ static void start_copies(struct resume_group *g)
 
 	for (c = groups; c; c = c->next) {
 		struct host_start s = start_of(c->first, group_starts);
+		int err;
 
 		if (c->parent != g)
 			continue;
 		__atomic_fetch_add(&g->copies_left, 1, __ATOMIC_SEQ_CST);
 		c->first->host.process = 0;
-		if (host_process_create(&s) < 0)
-			group_failed(c);
+		err = host_process_create(&s);
+		if (err < 0)
+			group_failed(c, "the picoprocess", err);
 	}
 	await_zero(&g->copies_left);
 }
@@ -337,11 +342,13 @@ static void group_starts(void *arg)
 {
 	struct task *t = arg;
 	struct resume_group *g = t->resume_group;
+	int err;
 
 	arch_set_current(t);
 	task_adopt_host_thread(t);
-	if (map_group(g))
-		group_failed(g);
+	err = map_group(g);
+	if (err)
+		group_failed(g, "its memory", err);
 	for (u32 i = 0; i < g->count; i++)
 		rewrite_thread_resumed(g->threads[i]);
 	start_copies(g);
@@ -388,6 +395,7 @@ static struct resume_group *group_next(const struct image_tables *t, s32 above)
 {
 	struct group_search s = { .above = above };
 	struct resume_group *g;
+	int err;
 
 	task_for_each(search_group, &s);
 	if (!s.number)
@@ -403,8 +411,9 @@ static struct resume_group *group_next(const struct image_tables *t, s32 above)
 	g->first = s.threads[0];
 	g->first->resume_group = g;
 	g->number = s.number;
-	if (space_read(t, (u64)s.number, &g->space))
-		group_failed(g);
+	err = space_read(t, (u64)s.number, &g->space);
+	if (err)
+		group_failed(g, "its pages", err);
 	return g;
 }
 
@@ -474,7 +483,7 @@ static void groups_start(s32 own_number)
 		g->first->host.process = is_own ? current()->host.process : 0;
 		err = is_own ? host_thread_create(&s) : host_process_create(&s);
 		if (err < 0)
-			group_failed(g);
+			group_failed(g, "its first thread", err);
 	}
 }
 

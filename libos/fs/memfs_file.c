@@ -218,9 +218,6 @@ static int memfs_map(struct file *f, struct vma *v, u64 addr, u64 size,
 	bool may_write = (v->flags & VMA_SHARED) && (f->mode & FMODE_WRITE);
 	int err = 0;
 
-	if ((n->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) &&
-	    (v->flags & VMA_SHARED) && (v->prot & PROT_WRITE))
-		return -EPERM;
 	mutex_lock(&f->inode->lock);
 	if (n->lower && may_write)
 		err = lower_copy_up(n, f->inode->size);
@@ -327,6 +324,17 @@ const struct file_ops memfs_file_ops = {
 };
 
 /* ---- seals -------------------------------------------------------------------------------------- */
+static struct mutex seal_lock; /* who adds seals; outside all others */
+
+/* What may be mapped is decided when it is: a mapping that was there before
+ * its file was sealed is made again, moved and copied as it is. */
+bool memfs_is_sealed(const struct file *f)
+{
+	return f->ops == &memfs_file_ops &&
+	       (__atomic_load_n(&memnode(f->inode)->seals, __ATOMIC_SEQ_CST) &
+		(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+}
+
 int memfs_seals_get(struct file *f)
 {
 	if (f->inode->nlink || !inode_is_memfs(f->inode))
@@ -334,9 +342,17 @@ int memfs_seals_get(struct file *f)
 	return (int)memnode(f->inode)->seals;
 }
 
+static void seals_set(struct memnode *n, u32 seals)
+{
+	mutex_lock(&n->inode->lock); /* no write is under way */
+	__atomic_store_n(&n->seals, seals, __ATOMIC_SEQ_CST);
+	mutex_unlock(&n->inode->lock);
+}
+
 int memfs_seals_add(struct file *f, u32 seals)
 {
 	struct memnode *n = memnode(f->inode);
+	u32 old;
 	int err = 0;
 
 	if (!inode_is_memfs(f->inode) || f->ops != &memfs_file_ops)
@@ -346,11 +362,19 @@ int memfs_seals_add(struct file *f, u32 seals)
 	if (seals & ~(u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
 			   F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EINVAL;
-	mutex_lock(&f->inode->lock);
-	if (n->seals & F_SEAL_SEAL)
+	mutex_lock(&seal_lock);
+	old = n->seals;
+	if (old & F_SEAL_SEAL)
 		err = -EPERM;
+	else if ((seals & ~old & F_SEAL_WRITE) && mm_any_writes(f->inode))
+		err = -EBUSY;
 	else
-		n->seals |= seals;
-	mutex_unlock(&f->inode->lock);
+		seals_set(n, old | seals);
+	/* Again: who maps it meanwhile sees the seal, or is seen. */
+	if (!err && (seals & ~old & F_SEAL_WRITE) && mm_any_writes(f->inode)) {
+		seals_set(n, old);
+		err = -EBUSY;
+	}
+	mutex_unlock(&seal_lock);
 	return err;
 }

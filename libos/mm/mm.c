@@ -257,3 +257,30 @@ int mm_map_special(u64 addr, u64 size, u32 prot, const void *kernel_pages,
 		vma_free_chain(dead);
 	return err;
 }
+
+static bool mm_writes(struct mm *m, const struct inode *i)
+{
+	const struct vma *v;
+	bool is_found = false;
+
+	mutex_lock(&m->lock);
+	for (v = m->first; v && !is_found; v = v->next)
+		is_found = v->file && v->file->inode == i &&
+			   (v->flags & (VMA_SHARED | VMA_SEALED)) ==
+			   VMA_SHARED && (v->file->mode & FMODE_WRITE);
+	mutex_unlock(&m->lock);
+	return is_found;
+}
+
+bool mm_any_writes(const struct inode *i)
+{
+	bool is_found = false;
+	struct proc *p;
+
+	mutex_lock(&tasklist_lock);
+	list_for_each(p, &all_procs, in_all)
+		if (!is_found && p->state == PROC_ALIVE && p->mm)
+			is_found = mm_writes(p->mm, i);
+	mutex_unlock(&tasklist_lock);
+	return is_found;
+}

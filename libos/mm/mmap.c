@@ -127,6 +127,13 @@ static void map_undo(struct mm *m, u64 addr, u64 size, struct vma **dead)
 	host_mem_unmap((void *)addr, size);
 }
 
+/* Looked at when it is in the list: who seals the file then looks there. */
+static bool forbidden(const struct vma *v)
+{
+	return v->file && (v->flags & VMA_SHARED) && (v->prot & PROT_WRITE) &&
+	       memfs_is_sealed(v->file);
+}
+
 static s64 map_locked(struct mm *m, struct vma *like, u64 size, u32 flags,
 		      struct vma **dead)
 {
@@ -135,7 +142,7 @@ static s64 map_locked(struct mm *m, struct vma *like, u64 size, u32 flags,
 
 	if (err)
 		return err;
-	err = mm_host_map(v, like->start, size);
+	err = forbidden(v) ? -EPERM : mm_host_map(v, like->start, size);
 	if (err) {
 		map_undo(m, like->start, size, dead);
 		return err;
@@ -156,6 +163,9 @@ s64 mm_map_like(struct vma *like, u64 size, u32 flags)
 
 	mutex_lock(&m->map_lock);
 	like->flags |= vma_flags_of(m, flags);
+	if (like->file && (like->flags & VMA_SHARED) &&
+	    memfs_is_sealed(like->file))
+		like->flags |= VMA_SEALED;
 	ret = map_locked(m, like, size, flags, &dead);
 	mutex_unlock(&m->map_lock);
 	if (dead)

@@ -69,7 +69,7 @@ static int protect_allowed(struct mm *m, const struct vma *v, u64 start,
 	u32 gained = prot & ~v->prot;
 
 	if ((gained & PROT_WRITE) && v->file && (v->flags & VMA_SHARED) &&
-	    !(v->file->mode & FMODE_WRITE))
+	    (!(v->file->mode & FMODE_WRITE) || (v->flags & VMA_SEALED)))
 		return -EACCES;
 	if ((gained & PROT_EXEC) && v->file && v->file->inode->super &&
 	    (v->file->inode->super->flags & SUPER_NOEXEC))

@@ -160,7 +160,7 @@ static void changes_verify(void)
 }
 
 /* ---- files: private with changed pages, shared, deleted, beyond the end */
-static char *priv, *shar, *gone, *lib;
+static char *priv, *shar, *gone, *lib, *sealed;
 static int file;
 
 static void files_setup(void)
@@ -189,6 +189,12 @@ static void files_setup(void)
 	lib = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	lib[PAGE + 1] = 'L';
 	close(fd);
+	fd = memfd_create("sealed", MFD_ALLOW_SEALING);
+	CHECK(!ftruncate(fd, PAGE));
+	sealed = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK));
+	sealed[0] = 's';
+	close(fd);
 }
 static void files_verify(void)
 {
@@ -205,6 +211,7 @@ static void files_verify(void)
 	CHECK(!memcmp(gone + PAGE, "end", 3));
 	CHECK(touch(gone + 2 * PAGE, 0) == SIGBUS);
 	CHECK(!memcmp(lib, "\177ELF", 4) && lib[PAGE + 1] == 'L');
+	CHECK(sealed[0] == 's' && !touch(sealed + 1, 1));
 	CHECK(!msync(shar, 4 * PAGE, MS_SYNC));
 	close(fd);
 	unlink("mapped");

@@ -36,8 +36,10 @@ enum { VMA_SHARED = 1, VMA_GROWSDOWN = 2, VMA_STACK = 4, VMA_NORESERVE = 8,
        VMA_DONTFORK = 16, VMA_WIPEONFORK = 32, VMA_WAS_WRITABLE = 64,
        VMA_LOCKED = 128, VMA_DONTDUMP = 256, VMA_SYSV = 512,
        VMA_PATCHED = 1024, /* some text pages come from the rewriter */
-       VMA_IMAGE = 2048 /* private pages that the host maps from an image: not
-			 * zero again when they are discarded */ };
+       VMA_IMAGE = 2048, /* private pages that the host maps from an image: not
+			  * zero again when they are discarded */
+       VMA_SEALED = 4096 /* shared, of a file that was sealed against writing
+			  * when it was mapped: never to be writable */ };
 /* What a mapping keeps of its parts. */
 #define VMA_STICKY (VMA_WAS_WRITABLE | VMA_IMAGE)
 
@@ -77,6 +79,8 @@ int mm_clear(struct mm *m);
 s64 mm_map(u64 addr, u64 size, u32 prot, u32 flags, struct file *f, u64 off);
 int mm_unmap(u64 addr, u64 size);
 int mm_protect(u64 addr, u64 size, u32 prot);
+/* Does any process map it shared, so that it can write to it? */
+bool mm_any_writes(const struct inode *i);
 struct vma *vma_find(struct mm *m, u64 addr); /* lock held: covers addr */
 struct vma *vma_next(struct mm *m, u64 addr); /* first with end > addr */
 /* In the child of a fork, before its guest code runs: what MADV_DONTFORK and

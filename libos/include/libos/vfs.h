@@ -216,6 +216,7 @@ struct super *super_alloc(const char *type, u32 magic);
 /* libos/fs/memfs.c; lower: boot tree number or -1 */
 struct super *memfs_new(const char *type, int lower_tree, u64 limit, u32 mode);
 struct file *memfs_file_anon(const char *name, u32 flags); /* memfd, shm */
+bool memfs_is_sealed(const struct file *f); /* against writing */
 struct super *hostfs_new(u32 tree, u32 flags);
 struct super *procfs_new(void);
 struct super *devfs_new(void);
