@@ -88,7 +88,7 @@ const char *display_programs(struct err *e)
 	err_set(e, STATUS_OURS, "this bailey was built without the display; "
 		"install what it needs and build again:\n  apt install "
 		"freerdp2-dev libx11-dev libxtst-dev libxdamage-dev "
-		"libxfixes-dev libssl-dev pkg-config && make");
+		"libxfixes-dev libxrandr-dev libssl-dev pkg-config && make");
 	return NULL;
 }
 
@@ -116,7 +116,7 @@ static void put_before_program(struct request *r)
 	strings_add(&out, xstrdup(d->user));
 	strings_add(&out, xstrdup(d->password));
 	strings_add(&out, xstrdup(d->clipboard));
-	strings_add(&out, xasprintf("%sx24", d->size));
+	strings_add(&out, xstrdup(d->size));
 	for (char *const *w = d->argv; *w; w++)
 		strings_add(&out, *w);
 	r->config.argv = out.v;

@@ -86,6 +86,7 @@ static int start_client(const struct state *s, const json_t *display,
 	static const char *const clients[] = { "xfreerdp", "xfreerdp3" };
 	char *server = xasprintf("/v:%s", field(display, "Address"));
 	char *user = xasprintf("/u:%s", field(display, "User"));
+	char *size = xasprintf("/size:%s", field(display, "Size"));
 	char *title = xasprintf("/t:%s", s->name);
 	char *certificate = xasprintf("/cert:fingerprint:sha256:%s",
 				      fingerprint);
@@ -94,8 +95,8 @@ static int start_client(const struct state *s, const json_t *display,
 		return fail("pipe: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof(clients) / sizeof(*clients); i++)
 		execlp(clients[i], clients[i], server, user, "/d:", title,
-		       certificate, "/from-stdin", "+clipboard",
-		       "/log-level:OFF", NULL);
+		       certificate, size, "/dynamic-resolution",
+		       "/from-stdin", "+clipboard", "/log-level:OFF", NULL);
 	return fail("no RDP client is installed: apt install freerdp2-x11\n"
 		    "or connect another one to %s, user %s, password %s",
 		    field(display, "Address"), field(display, "User"),

@@ -9,6 +9,8 @@
  * is the window manager.  All of it is ordinary guest programs: nothing here
  * is trusted by bailey.
  *
+ * bailey-display-windows WIDTHxHEIGHT    the size to begin with
+ *     WINDOWS_READY is a pipe to the supervisor: closed when it is there.
  * bailey-display-session --certificate   writes key, certificate, fingerprint
  * bailey-display-session USER PASSWORD CLIPBOARD
  *     SESSION_SOCKET is the connection, SESSION_REPORT a pipe to the
@@ -19,9 +21,15 @@
 #define BAILEY_DISPLAY_H
 
 enum { SESSION_SOCKET = 3, SESSION_REPORT = 4 };
+enum { WINDOWS_READY = 3 };
 enum report { REPORT_ADMITTED = 'A', REPORT_REFUSED = 'R' };
 
 enum { DISPLAY_PORT = 3389 }; /* inside; cli/display.c publishes it */
+
+/* The largest screen, unless it is begun with a larger one.  Its lines begin at
+ * different places of their pages: a line of 1280 pixels then touches 2.25 pages
+ * on average, not three. */
+enum { DISPLAY_WIDTH_MAX = 3840, DISPLAY_HEIGHT_MAX = 2400 };
 
 /* Private to the sandbox, and writable whoever the program runs as. */
 #define DISPLAY_DIR "/dev/shm/.bailey-display"

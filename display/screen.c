@@ -20,8 +20,8 @@ enum { TILE = 64, TILE_BYTES = TILE * TILE * 4, BATCH = 64,
        UPDATE_MIN = 16000, UPDATE_MAX = 1 << 18 };
 
 struct screen {
-	struct framebuffer fb;
-	uint32_t width, height;
+	struct framebuffer fb; /* of its largest screen */
+	uint32_t width, height; /* what of it is the screen now */
 	uint32_t columns, rows; /* of tiles */
 	uint8_t *sent;         /* the client's picture, width * 4 a line */
 	bool *dirty;           /* tiles to look at */
@@ -44,29 +44,42 @@ static bool watch_damage(struct session *s)
 			     XDamageReportRawRectangles) != None;
 }
 
-bool screen_open(struct session *s)
+bool screen_fit(struct session *s)
 {
-	struct screen *c = calloc(1, sizeof(*c));
+	struct screen *c = s->screen;
+	uint32_t w = (uint32_t)DisplayWidth(s->x, DefaultScreen(s->x));
+	uint32_t h = (uint32_t)DisplayHeight(s->x, DefaultScreen(s->x));
 	size_t tiles;
 
-	s->screen = c;
-	if (!c || !framebuffer_map(&c->fb))
-		return false;
-	c->width = c->fb.width;
-	c->height = c->fb.height;
+	c->width = (w < c->fb.width ? w : c->fb.width) & ~3u;
+	c->height = h < c->fb.height ? h : c->fb.height;
 	c->columns = (c->width + TILE - 1) / TILE;
 	c->rows = (c->height + TILE - 1) / TILE;
 	tiles = (size_t)c->columns * c->rows;
+	free(c->sent);
+	free(c->dirty);
+	free(c->unknown);
 	c->sent = calloc(c->height, (size_t)c->width * 4);
 	c->dirty = calloc(tiles, sizeof(bool));
 	c->unknown = calloc(tiles, sizeof(bool));
+	if (!c->sent || !c->dirty || !c->unknown)
+		return false;
+	screen_forget(s);
+	return true;
+}
+
+bool screen_open(struct session *s)
+{
+	struct screen *c = calloc(1, sizeof(*c));
+
+	s->screen = c;
+	if (!c || !framebuffer_map(&c->fb) || !screen_fit(s))
+		return false;
 	c->packed = malloc(BATCH * sizeof(*c->packed));
 	c->planar = freerdp_bitmap_planar_context_new(
 		PLANAR_FORMAT_HEADER_NA | PLANAR_FORMAT_HEADER_RLE, TILE, TILE);
 	c->interleaved = bitmap_interleaved_context_new(TRUE);
-	screen_forget(s);
-	return c->sent && c->dirty && c->unknown && c->packed && c->planar &&
-		c->interleaved && watch_damage(s);
+	return c->packed && c->planar && c->interleaved && watch_damage(s);
 }
 
 void screen_size(const struct session *s, uint32_t *w, uint32_t *h)

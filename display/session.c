@@ -58,12 +58,13 @@ static BOOL on_capabilities(freerdp_peer *peer)
 		turn_take(s->x);
 		layout_set(s);
 	}
-	if (!s->x || !screen_open(s) || !pointer_open(s) || !input_open(s)) {
+	if (!s->x || !resize_open(s) || !screen_open(s) ||
+	    !pointer_open(s) || !input_open(s)) {
 		fprintf(stderr, "bailey: display: no X server to show\n");
 		return FALSE;
 	}
 	screen_size(s, &w, &h);
-	peer->settings->DesktopWidth = w; /* whatever it has asked for */
+	peer->settings->DesktopWidth = w; /* as near as there is */
 	peer->settings->DesktopHeight = h;
 	return TRUE;
 }
@@ -202,7 +203,8 @@ static void take_x_events(struct session *s)
 		XNextEvent(s->x, &e);
 		if (turn_is_over(&e))
 			is_over = 1;
-		if (screen_event(s, &e) || pointer_event(s, &e))
+		if (screen_event(s, &e) || resize_event(s, &e) ||
+		    pointer_event(s, &e))
 			continue;
 		clipboard_event(s, &e);
 	}
@@ -229,6 +231,7 @@ static unsigned gather(struct session *s, struct pollfd *p)
 	p[n++] = (struct pollfd){ s->x ? ConnectionNumber(s->x) : -1, POLLIN,
 				  0 };
 	p[n++] = (struct pollfd){ clipboard_fd(s), POLLIN, 0 };
+	p[n++] = (struct pollfd){ resize_fd(), POLLIN, 0 };
 	if (s->peer->IsWriteBlocked(s->peer))
 		p[n++] = (struct pollfd){ SESSION_SOCKET, POLLOUT, 0 };
 	return n;
@@ -236,7 +239,7 @@ static unsigned gather(struct session *s, struct pollfd *p)
 
 static void run(struct session *s)
 {
-	struct pollfd p[HANDLES + 4];
+	struct pollfd p[HANDLES + 8];
 
 	while (!is_over) {
 		unsigned n = gather(s, p);
@@ -253,8 +256,9 @@ static void run(struct session *s)
 		if (!s->peer->CheckFileDescriptor(s->peer) ||
 		    !WTSVirtualChannelManagerCheckFileDescriptor(s->channels))
 			break;
+		resize_check(s);
 		take_x_events(s);
-		if (!clipboard_check(s) || !send_frame(s))
+		if (!clipboard_check(s) || !resize_follow(s) || !send_frame(s))
 			break;
 	}
 }

@@ -24,7 +24,7 @@ struct session {
 	const char *user, *password;
 	bool can_copy_in, can_copy_out; /* the clipboard's policy */
 	bool was_tried, is_proved, is_admitted, was_refused; /* login.c */
-	bool is_active, is_hidden;
+	bool is_active, is_hidden, is_resized;
 	HANDLE channels; /* virtual channels */
 	Display *x;
 	struct screen *screen;
@@ -49,6 +49,8 @@ void login_failed(struct session *s);
 
 /* ---- screen.c ----------------------------------------------------------- */
 bool screen_open(struct session *s);
+/* The X server's size has changed: the client has nothing of it yet. */
+bool screen_fit(struct session *s);
 void screen_size(const struct session *s, uint32_t *w, uint32_t *h);
 /* The client shows nothing yet, or no more. */
 void screen_forget(struct session *s);
@@ -56,6 +58,15 @@ bool screen_event(struct session *s, const XEvent *e);
 bool screen_is_changed(const struct session *s);
 /* Send what has changed; false if the connection is lost. */
 bool screen_send(struct session *s);
+
+/* ---- resize.c ----------------------------------------------------------- */
+/* Before screen_open. */
+bool resize_open(struct session *s);
+int resize_fd(void); /* or -1 */
+void resize_check(struct session *s);
+bool resize_event(struct session *s, const XEvent *e);
+/* After the events: false if the connection is lost. */
+bool resize_follow(struct session *s);
 
 /* ---- pointer.c ---------------------------------------------------------- */
 bool pointer_open(struct session *s);

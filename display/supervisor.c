@@ -153,7 +153,7 @@ static void check_certificate(pid_t pid)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_FOUND)
 		die(STATUS_OURS, "its libraries are missing; install the "
 		    "Debian packages libfreerdp-server2-2 libwinpr2-2 "
-		    "libxdamage1 libxfixes3 libxtst6 libssl3");
+		    "libxdamage1 libxfixes3 libxrandr2 libxtst6 libssl3");
 	fd = open(DISPLAY_FINGERPRINT_NEW, O_RDONLY | O_CLOEXEC);
 	if (status || fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		die(STATUS_OURS, "no certificate could be made");
@@ -163,14 +163,19 @@ static void check_certificate(pid_t pid)
 
 static _Noreturn void exec_server(int ready)
 {
-	char number[16];
+	char number[16], most[40];
+	unsigned w = 0, h = 0;
 
 	reset_signals();
 	setsid(); /* out of the reach of the terminal's keys */
 	snprintf(number, sizeof(number), "%d", ready);
 	fcntl(ready, F_SETFD, 0);
+	sscanf(words[4], "%ux%u", &w, &h);
+	snprintf(most, sizeof(most), "%ux%ux24",
+		 w > DISPLAY_WIDTH_MAX ? w : DISPLAY_WIDTH_MAX,
+		 h > DISPLAY_HEIGHT_MAX ? h : DISPLAY_HEIGHT_MAX);
 	execlp("Xvfb", "Xvfb", "-displayfd", number, "-screen", "0",
-	       words[4], "-fbdir", DISPLAY_DIR, "-nolisten", "tcp",
+	       most, "-fbdir", DISPLAY_DIR, "-nolisten", "tcp",
 	       "-noreset", "-s", "0", NULL);
 	_exit(STATUS_NOT_FOUND);
 }
@@ -205,14 +210,26 @@ static void start_server(void)
 	setenv("DISPLAY", name, 1);
 }
 
+/* The program is to find a screen of the right size. */
 static void start_windows(void)
 {
-	if (fork())
-		return;
-	reset_signals();
-	setsid();
-	execl(windows_path, windows_path, NULL);
-	_exit(STATUS_NOT_FOUND);
+	int ready[2];
+	char byte;
+
+	if (pipe2(ready, O_CLOEXEC))
+		die(STATUS_OURS, "pipe: %s", strerror(errno));
+	if (!fork()) {
+		reset_signals();
+		setsid();
+		dup2(ready[1], WINDOWS_READY);
+		fcntl(WINDOWS_READY, F_SETFD, 0);
+		execl(windows_path, windows_path, words[4], NULL);
+		_exit(STATUS_NOT_FOUND);
+	}
+	close(ready[1]);
+	while (read(ready[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	close(ready[0]);
 }
 
 static int start_listening(void)
@@ -433,7 +450,7 @@ int main(int argc, char **argv)
 		return print_fingerprint();
 	if (argc < 6)
 		die(STATUS_OURS, "usage: bailey-display USER PASSWORD "
-		    "CLIPBOARD WIDTHxHEIGHTxDEPTH PROGRAM [ARG...]");
+		    "CLIPBOARD WIDTHxHEIGHT PROGRAM [ARG...]");
 	words = argv;
 	check_packages();
 	find_others(argv[0]);

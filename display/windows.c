@@ -2,21 +2,28 @@
  * windows.c - bailey-display-windows: what a screen for one program needs of
  * a window manager.
  *
- * A main window fills the screen, a dialog lies in the middle and inside it,
+ *   bailey-display-windows WIDTHxHEIGHT     (display.h)
+ *
+ * A main window fills the screen, whatever size that gets; a dialog lies in the middle and inside it,
  * above the window that it belongs to.  The newest has the keyboard, then the
  * one that was clicked on.  Alt-Tab goes to the next, Alt-F4 closes.  No
  * frames.  It ends when another window manager takes over (`--replace`).
  *
  * State: the managed windows, bottom first; the last has the keyboard.
  */
+#include "display/display.h"
+#include "display/size.h"
+
 #include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <X11/keysym.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { WINDOWS_MAX = 256 };
 
@@ -225,6 +232,23 @@ static void configure(const XConfigureRequestEvent *r)
 	confirm(r->window);
 }
 
+/* The screen's size has changed. */
+static void fit_all(int w, int h)
+{
+	XWindowAttributes a;
+
+	if (w == width && h == height)
+		return;
+	width = w;
+	height = h;
+	for (int i = 0; i < count; i++)
+		if (XGetWindowAttributes(x, stack[i].id, &a)) {
+			stack[i].is_filling = !is_small(stack[i].id,
+							stack[i].of);
+			place(&stack[i], a.width, a.height);
+		}
+}
+
 static void on_key(const XKeyEvent *e)
 {
 	KeySym symbol = XLookupKeysym((XKeyEvent *)(uintptr_t)e, 0);
@@ -251,6 +275,10 @@ static void handle(const XEvent *e)
 	case MapRequest: manage(e->xmaprequest.window); break;
 	case UnmapNotify: forget(e->xunmap.window); break;
 	case DestroyNotify: forget(e->xdestroywindow.window); break;
+	case ConfigureNotify:
+		if (e->xconfigure.window == root)
+			fit_all(e->xconfigure.width, e->xconfigure.height);
+		break;
 	case ConfigureRequest: configure(&e->xconfigurerequest); break;
 	case KeyPress: on_key(&e->xkey); break;
 	case ButtonPress: on_button(&e->xbutton); break;
@@ -330,23 +358,38 @@ static void manage_present(void)
 		XFree(list);
 }
 
-int main(void)
+static void set_first_size(const char *size)
+{
+	XWindowAttributes a;
+	unsigned w, h;
+
+	if (sscanf(size, "%ux%u", &w, &h) == 2)
+		size_set(x, w, h);
+	size_trim(); /* what the server has cleared */
+	if (XGetWindowAttributes(x, root, &a)) {
+		width = a.width;
+		height = a.height;
+	}
+}
+
+int main(int argc, char **argv)
 {
 	XEvent e;
 
 	x = XOpenDisplay(NULL);
-	if (!x)
+	if (!x || argc != 2)
 		return 1;
 	XSetErrorHandler(on_error);
 	root = DefaultRootWindow(x);
-	width = DisplayWidth(x, DefaultScreen(x));
-	height = DisplayHeight(x, DefaultScreen(x));
 	name_atoms();
 	XSelectInput(x, root, SubstructureRedirectMask |
-		     SubstructureNotifyMask);
+		     SubstructureNotifyMask | StructureNotifyMask);
+	set_first_size(argv[1]);
 	announce();
 	grab_keys();
 	manage_present();
+	XSync(x, False);
+	close(WINDOWS_READY);
 	for (;;) {
 		XNextEvent(x, &e);
 		handle(&e);

@@ -2,8 +2,8 @@
 # where the libraries' headers are (DEPS_DISPLAY); without them `bailey run
 # --display` says what is missing.
 DEPS_DISPLAY := freerdp2-dev libx11-dev libxtst-dev libxdamage-dev \
-	libxfixes-dev libssl-dev pkg-config
-DISPLAY_PC := freerdp-server2 freerdp2 winpr2 x11 xtst xdamage xfixes libcrypto
+	libxfixes-dev libxrandr-dev libssl-dev pkg-config
+DISPLAY_PC := freerdp-server2 freerdp2 winpr2 x11 xtst xdamage xfixes xrandr libcrypto
 DISPLAY_FOUND := $(shell pkg-config --exists $(DISPLAY_PC) 2>/dev/null && echo yes)
 # Headers of others: their warnings are not ours.
 DISPLAY_INC = $(subst -I/,-isystem /,$(shell pkg-config --cflags \
@@ -11,7 +11,7 @@ DISPLAY_INC = $(subst -I/,-isystem /,$(shell pkg-config --cflags \
 DISPLAY_OUT := $(B)/display-programs
 DISPLAY_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -I. -MMD -MP
 SESSION_OBJ := $(patsubst %,$(B)/display/%.o,session login screen pointer \
-	input layout clipboard certificate keys framebuffer turn)
+	input layout clipboard certificate keys framebuffer turn resize size)
 
 ifeq ($(DISPLAY_FOUND),yes)
 all: display
@@ -27,9 +27,9 @@ display-missing:
 $(DISPLAY_OUT)/bailey-display: $(B)/display/supervisor.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^
-$(DISPLAY_OUT)/bailey-display-windows: $(B)/display/windows.o
+$(DISPLAY_OUT)/bailey-display-windows: $(B)/display/windows.o $(B)/display/size.o
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(shell pkg-config --libs x11 2>/dev/null)
+	$(CC) -o $@ $^ $(shell pkg-config --libs x11 xrandr 2>/dev/null)
 $(DISPLAY_OUT)/bailey-display-session: $(SESSION_OBJ)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(shell pkg-config --libs $(DISPLAY_PC) 2>/dev/null)

@@ -60,7 +60,7 @@ viewer() { # SANDBOX ARG...: its process is the last of own
 }
 client() { # SANDBOX PASSWORD ARG...: without `view`
 	timeout -k 5 60 xfreerdp "/v:$(field "$1" Address)" /u:bailey \
-		"/p:$2" /cert:ignore /log-level:OFF "${@:3}" >/dev/null 2>&1 \
+		"/p:$2" /size:800x600 /cert:ignore /log-level:OFF "${@:3}" >/dev/null 2>&1 \
 		</dev/null
 }
 leave() { # end the newest viewer
@@ -72,12 +72,18 @@ leave() { # end the newest viewer
 is_shown() { # SANDBOX
 	inside "$1" xwd -silent -root >"$TMP/in.xwd" &&
 		xwd -silent -root >"$TMP/out.xwd" &&
-		convert "xwd:$TMP/out.xwd" -crop 800x600+0+0 +repage \
+		convert "xwd:$TMP/out.xwd" -crop "$(identify \
+			-format %wx%h+0+0 "xwd:$TMP/in.xwd")" +repage \
 			"$TMP/out.png" &&
 		[ "$(compare -metric AE "xwd:$TMP/in.xwd" "$TMP/out.png" \
 			null: 2>&1)" = 0 ] &&
 		[ "$(convert "$TMP/out.png" -unique-colors -format %w info:)" \
 			-gt 1 ]
+}
+fills() { # SANDBOX TITLE WIDTHxHEIGHT: the window fills a screen of that size
+	inside "$1" xwininfo -root | grep -q -e "-geometry $3+0+0" &&
+		inside "$1" xwininfo -name "$2" |
+		grep -q -e "-geometry $3+0+0" && is_shown "$1"
 }
 has() { inside "$1" grep -qF "$2" /tmp/events; } # SANDBOX TEXT
 types() { xdotool mousemove 200 200 type --delay 30 "$1"; }
@@ -124,6 +130,22 @@ inside keys sh -c 'printf "from inside: ñ😀" | xclip -i -selection clipboard'
 	>/dev/null 2>&1
 check "copied inside, pasted outside" until_true 10 eval \
 	'[ "$(timeout 3 xclip -o -selection clipboard)" = "from inside: ñ😀" ]'
+leave
+
+# ---- sizes --------------------------------------------------------------------
+viewer keys
+for size in 720x560 332x240 900x700; do
+	xdotool search --name '^keys$' windowsize "${size%x*}" "${size#*x}"
+	check "the viewer's window becomes $size" until_true 10 \
+		fills keys 'Event Tester' "$size"
+done
+xdotool mousemove 880 690 click 1
+check "... the mouse reaches its corner" until_true 10 has keys '(880,690)'
+client keys "$(field keys Password)" /size:640x480 &
+own+=($!)
+check "another viewer brings its own size" until_true 20 \
+	fills keys 'Event Tester' 640x480
+leave
 leave
 
 # ---- strangers ----------------------------------------------------------------
