@@ -60,6 +60,7 @@ static void clone_start(const struct clones *c, const struct resuming *s,
 	struct result *out = &all[n];
 	struct sandbox_config *config = &l.request.config;
 
+	sandbox_begin(config);
 	config->name = clone_name(c, s, n);
 	if (grants_ports(&l.request, c->ports, n, &out->e))
 		return;

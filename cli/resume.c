@@ -61,6 +61,7 @@ static int parse(struct resume *o, int argc, char **argv, struct err *e)
 	if (o->launch.is_stdin_used && r->is_interactive)
 		return err_set(e, STATUS_OURS, "standard input is the image, "
 			"so it cannot be the program's too; leave -i out");
+	o->resuming.is_many = o->clones > 0;
 	if (o->clones && !r->config.detach)
 		return err_set(e, STATUS_OURS, "--clones needs -d");
 	if (o->shares_network && (!o->clones || geteuid()))

@@ -132,6 +132,17 @@ static int complete(const struct resuming *s, struct request *r, struct err *e)
 	return 0;
 }
 
+/* What is left to check and to unpack, the monitor need not wait for. */
+static int complete_early(const struct resuming *s, struct request *r,
+			  struct err *e)
+{
+	if (complete(s, r, e))
+		return -1;
+	if (!s->is_many)
+		sandbox_begin(&r->config);
+	return 0;
+}
+
 /* ---- unpacking ---------------------------------------------------------- */
 /* The session's signals are blocked already; before anything is started they
  * mean what they mean to any program. */
@@ -172,7 +183,7 @@ static int prepare_cold(struct resuming *s, struct request *r, struct err *e)
 		return -1;
 	text = image_manifest(i, &size);
 	id_text(image_id(i), s->id);
-	result = load_manifest(s, text, size, e) || complete(s, r, e) ||
+	result = load_manifest(s, text, size, e) || complete_early(s, r, e) ||
 		check_and_unpack(s, i, r, e) ? -1 : 0;
 	image_close(i); /* what is still to be unpacked is not our work */
 	return result;
@@ -180,16 +191,20 @@ static int prepare_cold(struct resuming *s, struct request *r, struct err *e)
 
 /* What is warm was checked once, but the host's files may have changed since:
  * their pages come from them, not from the image. */
-static int check_again(const struct resuming *s, const struct request *r,
-		       struct err *e)
+static int check_again(const struct resuming *s, const uint8_t id[16],
+		       const struct request *r, struct err *e)
 {
-	struct image *i = image_open_file(s->file, NULL, e);
-	int result;
+	json_t *trees = trees_json(&r->config);
+	int result = image_check_warm(id, s->file, s->any_processor,
+				      trees_find, trees, e);
+	struct image *i;
 
+	if (result <= 0)
+		return result;
+	i = image_open_file(s->file, NULL, e);
 	if (!i)
 		return -1;
-	result = image_check_host(i, s->any_processor, trees_find,
-				  trees_json(&r->config), e);
+	result = image_check_host(i, s->any_processor, trees_find, trees, e);
 	image_close(i);
 	return result;
 }
@@ -206,7 +221,7 @@ int resuming_prepare(struct resuming *s, struct request *r, struct err *e)
 		id_text(id, s->id);
 		session_prepare();
 		result = load_manifest(s, text, size, e) ||
-			complete(s, r, e) || check_again(s, r, e);
+			complete_early(s, r, e) || check_again(s, id, r, e);
 	} else {
 		result = prepare_cold(s, r, e);
 	}

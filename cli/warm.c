@@ -159,7 +159,7 @@ static int which(const struct warm *o, const char *what, uint8_t id[16],
 static int forget(const uint8_t id[16], struct err *e)
 {
 	static const char *const parts[] = { "entry", "pages",
-					     "manifest.json" };
+					     "manifest.json", "needs" };
 	int images = cache_open("images"), dir = -1;
 	char hex[33];
 

@@ -252,18 +252,35 @@ int cache_find(const uint8_t id[16], struct image_unpacked *out,
 	return out->was_warm;
 }
 
+char *cache_needs(const uint8_t id[16], size_t most, size_t *size)
+{
+	int images = cache_open("images"), dir;
+	char hex[33], *data;
+
+	if (images < 0)
+		return NULL;
+	to_hex(hex, id, 16);
+	dir = open_own(images, hex);
+	close(images);
+	if (dir < 0)
+		return NULL;
+	data = get_file(dir, "needs", most, size);
+	close(dir);
+	return data;
+}
+
 /* ---- making ------------------------------------------------------------- */
 static void remove_dir(int images, const char *name)
 {
 	static const char *const parts[] = { "pages", "manifest.json",
-					     "entry" };
+					     "needs", "entry" };
 	int dir = openat(images, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 			 O_CLOEXEC);
 	size_t k;
 
 	if (dir < 0)
 		return;
-	for (k = 0; k < 3; k++)
+	for (k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
 		unlinkat(dir, parts[k], 0);
 	close(dir);
 	unlinkat(images, name, AT_REMOVEDIR);
@@ -333,6 +350,12 @@ int cache_begin(struct cache_new *n, const uint8_t id[16], struct err *e)
 	n->dir = n->pages = -1;
 	cache_abandon(n);
 	return -1;
+}
+
+/* It can be done without. */
+void cache_put_needs(struct cache_new *n, const void *data, size_t size)
+{
+	(void)put_file(n->dir, "needs", data, size, false);
 }
 
 int cache_finish(struct cache_new *n, const uint8_t id[16],

@@ -3,8 +3,9 @@
  * $XDG_CACHE_HOME/bailey, ~/.cache/bailey, or /var/cache/bailey for root.
  *
  *   images/<id>/        an unpacked image: pages (pages.h), manifest.json,
- *                       entry (struct cache_entry); made under another name
- *                       in images/ and renamed when it is whole
+ *                       needs (needs.c), entry (struct cache_entry); made
+ *                       under another name in images/ and renamed when it is
+ *                       whole
  *   libos/<check>.elf   library OSes that images carried
  *   sources/<dev>-<ino> which image a file holds
  *   places/<id>         a link to the file that an image was last seen in
@@ -42,6 +43,9 @@ int cache_begin(struct cache_new *n, const uint8_t id[16], struct err *e);
 int cache_finish(struct cache_new *n, const uint8_t id[16],
 		 const uint8_t libos[16], const char *manifest, size_t size,
 		 bool is_synced, struct err *e);
+/* What it needs of the host, before cache_finish(); NULL: nothing was kept. */
+void cache_put_needs(struct cache_new *n, const void *data, size_t size);
+char *cache_needs(const uint8_t id[16], size_t most, size_t *size);
 void cache_abandon(struct cache_new *n);
 /* Path of a library OS, made from text if it is not there. */
 int cache_libos(const uint8_t check[16], char *path, size_t size);

@@ -191,6 +191,21 @@ static bool has_string(const struct image *i, uint32_t at, uint32_t size)
 		size <= i->index.strings_size - at;
 }
 
+int decode_files(const struct image *i, struct err *e)
+{
+	uint32_t k;
+
+	for (k = 0; k < i->index.file_count; k++) {
+		const struct image_file_entry *f = &i->file[k];
+
+		if (f->pad || f->path_size >= SAVE_PATH_MAX ||
+		    !has_string(i, f->path, f->path_size) ||
+		    !image_is_below(i->strings + f->path, f->path_size))
+			return bad(i, "files", e);
+	}
+	return 0;
+}
+
 static int check_names(const struct image *i, struct err *e)
 {
 	const struct image_index *x = &i->index;
@@ -211,15 +226,7 @@ static int check_names(const struct image *i, struct err *e)
 		if (i->ref[k].parent >= x->parent_count ||
 		    i->ref[k].page >= IMAGE_PAGES_MAX)
 			return bad(i, "pages of parents", e);
-	for (k = 0; k < x->file_count; k++) {
-		const struct image_file_entry *f = &i->file[k];
-
-		if (f->pad || f->path_size >= SAVE_PATH_MAX ||
-		    !has_string(i, f->path, f->path_size) ||
-		    !image_is_below(i->strings + f->path, f->path_size))
-			return bad(i, "files", e);
-	}
-	return 0;
+	return decode_files(i, e);
 }
 
 int decode_index(struct image *i, struct err *e)

@@ -112,6 +112,11 @@ int image_verify(struct image *i, image_progress_fn progress, void *arg,
  * inode in the cache).  find: as in image_add_stream. */
 int image_check_host(struct image *i, bool any_processor, image_file_fn find,
 		     void *arg, struct err *e);
+/* The same for one that is in the cache, by what was kept beside it.  1: that
+ * is missing; the image must be opened. */
+int image_check_warm(const uint8_t id[16], const char *path,
+		     bool any_processor, image_file_fn find, void *arg,
+		     struct err *e);
 /* Pages of two images that differ, by space: for `bailey image diff`. */
 struct image_difference { uint64_t space, same, changed, only_a, only_b; };
 int image_diff(struct image *a, struct image *b,

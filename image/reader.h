@@ -44,6 +44,8 @@ void image_make_id(uint8_t id[16], const struct image_header *h,
 		   const uint8_t index_check[16]);
 /* Points the tables into i->raw and checks all of them. */
 int decode_index(struct image *i, struct err *e);
+/* The files alone: i->file and i->strings. */
+int decode_files(const struct image *i, struct err *e);
 uint32_t image_frame_of(const struct image *i, uint32_t page);
 
 /* One frame into buf (room for IMAGE_FRAME_PAGES), checked. dctx: a

@@ -143,32 +143,48 @@ void cache_place_add(const uint8_t id[16], const char *path)
 }
 
 /* ---- hashes ------------------------------------------------------------- */
-bool cache_hash_find(const struct stat *st, uint8_t hash[16])
-{
-	static struct cache_record block[256];
-	int dir = cache_open("hashes"), fd;
-	uint64_t at = 0;
-	bool is_found = false;
-	ssize_t n, k;
+/* What the table held when this process first asked. */
+static struct {
+	struct cache_record *v;
+	size_t count;
+	bool is_read;
+} hashes;
 
+static void hashes_read(void)
+{
+	int dir = cache_open("hashes"), fd = -1;
+	struct stat st;
+	ssize_t n = -1;
+
+	hashes.is_read = true;
 	if (dir < 0)
-		return false;
+		return;
 	fd = openat(dir, "table", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	close(dir);
 	if (fd < 0)
-		return false;
-	while ((n = read_at(fd, block, sizeof(block), at)) > 0) {
-		n /= (ssize_t)sizeof(block[0]);
-		for (k = 0; k < n; k++)
-			if (block[k].file.inode == st->st_ino &&
-			    matches(&block[k], st)) {
-				memcpy(hash, block[k].value, 16);
-				is_found = true;
-			}
-		at += sizeof(block);
-	}
+		return;
+	if (!fstat(fd, &st) && st.st_size > 0 &&
+	    (uint64_t)st.st_size <= (HASHES_MAX + 1) * sizeof(*hashes.v))
+		hashes.v = malloc((size_t)st.st_size);
+	if (hashes.v)
+		n = read_at(fd, hashes.v, (size_t)st.st_size, 0);
+	hashes.count = n > 0 ? (size_t)n / sizeof(*hashes.v) : 0;
 	close(fd);
-	return is_found;
+}
+
+bool cache_hash_find(const struct stat *st, uint8_t hash[16])
+{
+	size_t k;
+
+	if (!hashes.is_read)
+		hashes_read();
+	for (k = hashes.count; k--;) /* the last word is the newest */
+		if (hashes.v[k].file.inode == st->st_ino &&
+		    matches(&hashes.v[k], st)) {
+			memcpy(hash, hashes.v[k].value, 16);
+			return true;
+		}
+	return false;
 }
 
 void cache_hash_add(const struct stat *st, const uint8_t hash[16])

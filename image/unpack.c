@@ -18,6 +18,7 @@
 
 #include "image/cache.h"
 #include "image/fill.h"
+#include "image/needs.h"
 #include "image/parallel.h"
 #include "image/util.h"
 
@@ -109,6 +110,7 @@ static int finish(struct job *j, bool is_synced, struct err *e)
 
 	if (!j->is_kept)
 		return 0;
+	needs_keep(i, &j->entry);
 	return cache_finish(&j->entry, i->trailer.id, i->index.libos.check,
 			    i->manifest, i->index.manifest.raw, is_synced, e);
 }

@@ -195,16 +195,6 @@ static uint32_t cpu_count(const struct sandbox_config *c)
 	return limit && limit < n ? limit : n;
 }
 
-/* Asked for once: in a virtual machine each answer takes microseconds. */
-const char *host_cpu_model(void)
-{
-	static char model[64];
-
-	if (!*model)
-		arch_cpu_model(model, sizeof(model));
-	return model;
-}
-
 /* What describes the host, by strings. */
 static void boot_host(struct blob *b, struct boot_info *i)
 {
@@ -212,7 +202,6 @@ static void boot_host(struct blob *b, struct boot_info *i)
 
 	uname(&u);
 	i->platform = blob_string(b, (const char *)getauxval(AT_PLATFORM));
-	i->cpu_model = blob_string(b, host_cpu_model());
 	i->kernel = blob_string(b, u.release);
 }
 

@@ -6,7 +6,7 @@
  * decodes it in full before it does anything.  A record of wrong form cannot
  * come from the library OS as built, so it ends the sandbox.
  */
-#include "mon.h"
+#include "path.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -170,5 +170,6 @@ bool dispatch_read(struct monitor *m)
 
 	for (i = 0; i < 16 && dispatch_one(m); i++)
 		;
+	path_forget();
 	return i > 0;
 }

@@ -138,6 +138,7 @@ struct monitor {
 int prepare_trees(struct monitor *m, struct err *e);
 int trees_mount(struct monitor *m, struct err *e);
 void mounts_share(void); /* as sandbox_share() */
+void mounts_reap(void);  /* once there is time for it */
 int prepare_ports(struct monitor *m, struct err *e);
 int prepare_state(struct monitor *m, struct err *e);
 int prepare_stdio(struct monitor *m, struct err *e);
@@ -146,7 +147,6 @@ int image_copy_data(struct monitor *m, struct err *e);
 /* Instead: the kernel heap of a saved sandbox (resume.c). */
 int resume_fill_heap(struct monitor *m, struct err *e);
 void vdso_find(struct mon_vdso *v);
-const char *host_cpu_model(void);
 /* Build the boot record and write it into the heap. */
 int boot_write(struct monitor *m, struct err *e);
 

@@ -44,6 +44,8 @@ static _Noreturn int stand_still(void *arg)
 		pause();
 }
 
+static pid_t swapped = -1; /* is ending: mounts_reap() */
+
 /* A user namespace in which root and nobody have changed places.  What lives
  * in it meanwhile shares our memory: a copy would cost us a fault for each
  * page that we write afterwards. */
@@ -52,7 +54,7 @@ static int swap_namespace(void)
 	static const char map[] = "0 65534 1\n1 1 65533\n65534 0 1\n";
 	static char stack[4096] __attribute__((aligned(16)));
 	char path[64];
-	int fd = -1, status;
+	int fd = -1;
 	pid_t child = clone(stand_still, stack + sizeof(stack),
 			    CLONE_VM | CLONE_NEWUSER | SIGCHLD, NULL);
 
@@ -68,8 +70,17 @@ static int swap_namespace(void)
 		}
 	}
 	kill(child, SIGKILL);
-	waitpid(child, &status, 0);
+	swapped = child;
 	return fd;
+}
+
+void mounts_reap(void)
+{
+	int status;
+
+	if (swapped > 0)
+		waitpid(swapped, &status, 0);
+	swapped = -1;
 }
 
 static int mount_attributes(int fd, struct mount_attr *a)
@@ -136,6 +147,7 @@ void mounts_share(void)
 {
 	if (geteuid() == 0 && shared_userns < 0)
 		shared_userns = swap_namespace();
+	mounts_reap();
 }
 
 int trees_mount(struct monitor *m, struct err *e)

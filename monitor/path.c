@@ -65,6 +65,44 @@ int path_decode(struct mon_call *c, uint32_t tree, const char *path,
 	return 0;
 }
 
+/* The directory that was entered last: requests that come together often are
+ * for files beside each other. */
+static struct {
+	const struct mon_tree *tree; /* NULL: none */
+	size_t size;                 /* of its name, with the slash */
+	char name[HOST_PATH_MAX];
+	int fd;
+} walk;
+
+void path_forget(void)
+{
+	if (walk.tree)
+		close(walk.fd);
+	walk.tree = NULL;
+}
+
+static bool walk_again(struct mon_path *p)
+{
+	if (walk.tree != p->tree || strncmp(walk.name, p->full, walk.size) ||
+	    strchr(p->full + walk.size, '/'))
+		return false;
+	p->dir = walk.fd;
+	p->name = p->full + walk.size;
+	return true;
+}
+
+/* The first of a batch: whoever has it open still needs it. */
+static void walk_keep(struct mon_path *p)
+{
+	p->dir_is_ours = p->dir != p->tree->fd && walk.tree;
+	if (p->dir == p->tree->fd || walk.tree)
+		return;
+	walk.tree = p->tree;
+	walk.fd = p->dir;
+	walk.size = (size_t)(p->name - p->full);
+	memcpy(walk.name, p->full, walk.size);
+}
+
 /* Walk to the parent and look at each directory on the way: in a system tree
  * what lies behind a directory that is not everybody's is not shown, even if
  * the invoking user may enter it. */
@@ -74,6 +112,8 @@ static int enter_checked(struct mon_path *p)
 	const char *s = p->full;
 	int dir = p->tree->fd, saved;
 
+	if (walk_again(p))
+		return 0;
 	for (;;) {
 		const char *end = strchr(s, '/');
 		struct stat st;
@@ -99,8 +139,8 @@ static int enter_checked(struct mon_path *p)
 		s = end + 1;
 	}
 	p->dir = dir;
-	p->dir_is_ours = dir != p->tree->fd;
 	p->name = s;
+	walk_keep(p);
 	return 0;
 fail:
 	saved = errno;

@@ -27,6 +27,8 @@ int path_decode(struct mon_call *c, uint32_t tree, const char *path,
 /* Open the parent. for_write: the tree must not be read-only. */
 int path_enter(struct mon_call *c, struct mon_path *p, bool for_write);
 void path_leave(struct mon_path *p);
+/* At the end of requests that came together: what was kept for the next. */
+void path_forget(void);
 /* May the sandbox look at what is described by st? As a directory: enter
  * it.  0 or -HOST_EACCES. */
 int path_may_read(const struct mon_tree *t, const struct stat *st);

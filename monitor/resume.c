@@ -63,6 +63,8 @@ static int copy_runs(int heap, const char *file, uint64_t file_pages,
 			errno = EINVAL;
 			return -1;
 		}
+		if (r->address >= BLY_HEAP_LEFT - BLY_HEAP)
+			continue; /* stays where it is */
 		while (done < size) {
 			ssize_t n = pwrite(heap, file + r->page * PAGES_SIZE +
 					   done, size - done,

@@ -239,8 +239,10 @@ static _Noreturn void monitor_main(struct monitor *m, int far)
 			strerror(errno));
 		monitor_fail(m, &e);
 	}
+	/* Root's trees come mounted: the old root is of no use. */
 	if (namespaces_enter(m, &e) ||
-	    (m->was_root && namespaces_close_root(m, &e)))
+	    (m->was_root && (namespaces_close_root(m, &e) ||
+			     namespaces_drop_root(&e))))
 		monitor_fail(m, &e);
 	if (handover_receive(m) || close_others(m, true))
 		_exit(125); /* the command has ended */
@@ -249,7 +251,7 @@ static _Noreturn void monitor_main(struct monitor *m, int far)
 		monitor_fail(m, &e);
 	/* The host's kernel takes its time over the old root: meanwhile the
 	 * picoprocess loads, whose first request is answered after all this. */
-	if (loader_start(m, &e) || namespaces_drop_root(&e))
+	if (loader_start(m, &e) || (!m->was_root && namespaces_drop_root(&e)))
 		monitor_fail(m, &e);
 	forget_command(m);
 	if (close_others(m, false) || privileges_drop(&e) || lockdown(m, &e))
@@ -362,8 +364,65 @@ void sandbox_reap(struct sandbox *s)
 void sandbox_share(void)
 {
 	vdso_find(&the_monitor.vdso);
-	host_cpu_model();
 	mounts_share();
+}
+
+/* On failure nothing is left behind. */
+static int monitor_begin(const struct sandbox_config *c, struct sandbox *out,
+			 struct err *e)
+{
+	struct monitor *m = &the_monitor;
+
+	memset(out, 0, sizeof(*out));
+	out->control = -1;
+	monitor_init(m, c);
+	cgroup_make(m);
+	if (pair_open(&m->command, &out->control))
+		err_set(e, 125, "cannot make a socket: %s", strerror(errno));
+	else if ((out->monitor = monitor_spawn(m, out->control)) < 0)
+		spawn_error(e);
+	else
+		return 0;
+	monitor_close_all(m);
+	monitor_close(out->control);
+	return -1;
+}
+
+/* The one that sandbox_begin() made, if its configuration still holds. */
+static struct sandbox early = { .monitor = -1 };
+
+static bool is_limited(const struct sandbox_config *c)
+{
+	return c->memory || c->pids || c->cpu_milli;
+}
+
+static bool early_take(const struct sandbox_config *c, struct sandbox *out)
+{
+	struct monitor *m = &the_monitor;
+
+	if (early.monitor <= 0)
+		return false;
+	*out = early;
+	early.monitor = -1;
+	if (!is_limited(c) &&
+	    m->network_host == (c->network == SANDBOX_NET_HOST)) {
+		m->config = c;
+		m->detach = c->detach;
+		return true;
+	}
+	monitor_close(m->command);
+	kill(out->monitor, SIGKILL);
+	sandbox_reap(out);
+	return false;
+}
+
+void sandbox_begin(const struct sandbox_config *c)
+{
+	struct err ignored; /* it will be said when it matters */
+
+	if (!is_limited(c) && early.monitor <= 0 &&
+	    monitor_begin(c, &early, &ignored))
+		early.monitor = -1;
 }
 
 int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
@@ -375,21 +434,11 @@ int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
 
 	e = e ? e : &none;
 	e->status = 0;
-	memset(out, 0, sizeof(*out));
-	out->control = -1;
-	monitor_init(m, c);
-	cgroup_make(m);
-	if (pair_open(&m->command, &out->control))
-		err_set(e, 125, "cannot make a socket: %s", strerror(errno));
-	else if ((out->monitor = monitor_spawn(m, out->control)) < 0)
-		spawn_error(e);
-	if (e->status) {
-		monitor_close_all(m);
-		monitor_close(out->control);
+	if (!early_take(c, out) && monitor_begin(c, out, e))
 		return -1;
-	}
 	r = prepare(m, e) || handover_send(m, out->control, e);
 	monitor_close_all(m);
+	mounts_reap();
 	if (r || await_start(out, c, e)) {
 		kill(out->monitor, SIGKILL);
 		sandbox_reap(out);

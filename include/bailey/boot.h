@@ -34,6 +34,10 @@
 /* The record of a resume lies behind the first one, which stays. */
 #define BOOT_RESUME_ADDR (BOOT_INFO_ADDR + 0x2f0000ul)
 #define BOOT_RESUME_MAX 0x100000ul
+/* The end of the heap: what is saved in these pages stays in the image's file
+ * when the sandbox goes on, and the library OS maps it from there. */
+#define BLY_HEAP_LEFT_SIZE 0x400000000ul    /* 16 GiB */
+#define BLY_HEAP_LEFT (BLY_HEAP + BLY_HEAP_SIZE - BLY_HEAP_LEFT_SIZE)
 #define BLY_END (BLY_BASE + 0x20000000000ul)
 #define GUEST_MIN 0x10000ul
 #define GUEST_MAX 0x7ffffffff000ul
@@ -121,7 +125,7 @@ struct boot_info {
 	uint32_t mount_count, mounts; /* offset: struct boot_mount[] */
 	uint32_t port_count, ports;   /* offset: struct boot_port[] */
 	uint32_t limit_count, limits; /* offset: struct boot_limit[] */
-	uint32_t cpu_model;    /* offset: model name for /proc/cpuinfo */
+	uint32_t unused;       /* was the processor's name */
 	uint32_t kernel;       /* offset: host kernel release, informative */
 	int32_t first_pid;     /* host number of the first picoprocess, in its
 				* pid namespace (it cannot ask) */

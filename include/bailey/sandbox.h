@@ -114,16 +114,21 @@ struct sandbox {
 	char text[512]; /* messages for the user so far, one a line */
 };
 
-/*
- * Start; returns 0 when the program has been started (exec done).  Otherwise
- * -1 with e->status 125 (ours), 126 (cannot be executed) or 127 (not found);
- * then nothing is left behind but the files in the state directory.
- */
 /* A network namespace without any interface that several sandboxes of this
  * command live in, instead of each in one of its own: making one takes the
  * host a third of a sandbox's start and 0.2 MB.  Only root can: an ordinary
  * user's sandbox may not enter one that it does not own.  -1: none. */
 int sandbox_empty_network(void);
+/* Optional, before sandbox_start(): the monitor isolates itself while the
+ * command still looks at what it is to start.  Of the configuration only the
+ * network and the limits must be known; if they change, or there are limits,
+ * sandbox_start() begins anew.  What was begun ends with the command. */
+void sandbox_begin(const struct sandbox_config *c);
+/*
+ * Start; returns 0 when the program has been started (exec done).  Otherwise
+ * -1 with e->status 125 (ours), 126 (cannot be executed) or 127 (not found);
+ * then nothing is left behind but the files in the state directory.
+ */
 int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
 		  struct err *e);
 /* For a process whose children start a sandbox each: find once what all of them

@@ -16,9 +16,10 @@
 #include <libos/heap.h>
 #include <libos/lock.h>
 
-#define PAGE_COUNT (BLY_HEAP_SIZE / PAGE_SIZE)
+#define PAGE_COUNT ((BLY_HEAP_SIZE - BLY_HEAP_LEFT_SIZE) / PAGE_SIZE)
+#define ALL_PAGES (BLY_HEAP_SIZE / PAGE_SIZE)
 #define DESC_BASE (BOOT_INFO_ADDR + BOOT_INFO_MAX)
-#define DESC_SIZE (PAGE_COUNT * sizeof(u32))
+#define DESC_SIZE (ALL_PAGES * sizeof(u32))
 #define FIRST_PAGE ((DESC_BASE + DESC_SIZE - BLY_HEAP) / PAGE_SIZE)
 #define WARM_MAX 32
 #define WARM_PAGES 16  /* runs up to this long are kept warm */
@@ -37,6 +38,8 @@ struct run_class {
 static struct mutex page_lock; /* guards what follows and pagedesc links */
 static struct run_class run_classes[RUN_CLASSES];
 static u64 next_page = FIRST_PAGE; /* never handed out from here on */
+static struct run_class left_class; /* the same, of BLY_HEAP_LEFT */
+static u64 next_left = PAGE_COUNT;
 static size_t used_pages;
 static u64 charged_pages; /* of programs; atomic */
 
@@ -205,6 +208,37 @@ void page_free(void *p, size_t pages)
 		c->cold = (u32)i;
 	}
 	used_pages -= pages;
+	mutex_unlock(&page_lock);
+}
+
+void *left_page_alloc(void)
+{
+	bool dirty;
+	u64 i = 0;
+
+	mutex_lock(&page_lock);
+	if (!over_limit(1)) {
+		i = run_take(&left_class, &dirty);
+		if (!i && next_left < ALL_PAGES)
+			i = next_left++;
+	}
+	if (i)
+		used_pages++;
+	mutex_unlock(&page_lock);
+	return i ? page_address(i) : NULL;
+}
+
+void left_page_free(void *p, bool is_there)
+{
+	u64 i = page_index(p);
+
+	ASSERT(i >= PAGE_COUNT && i < ALL_PAGES);
+	if (is_there)
+		host_mem_advise(p, PAGE_SIZE, HOST_ADVISE_RELEASE);
+	mutex_lock(&page_lock);
+	pagedesc[i] = left_class.cold;
+	left_class.cold = (u32)i;
+	used_pages--;
 	mutex_unlock(&page_lock);
 }
 

@@ -76,7 +76,6 @@ static void take_over_boot(const struct boot_info *b)
 	old->minsigstksz = b->minsigstksz;
 	old->port_count = b->port_count;
 	old->ports = moved(b, b->ports);
-	old->cpu_model = moved(b, b->cpu_model);
 	old->kernel = moved(b, b->kernel);
 	old->first_pid = b->first_pid;
 }

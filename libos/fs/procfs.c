@@ -78,7 +78,7 @@ static void show_cpu_flags(struct seq *s)
 	seq_printf(s, "\n");
 }
 
-struct cpu_name { char vendor[13]; u32 family, model, stepping, level; };
+struct cpu_name { u32 brand[13]; char vendor[13]; u32 family, model, stepping, level; };
 
 static void cpu_identify(struct cpu_name *c)
 {
@@ -96,11 +96,13 @@ static void cpu_identify(struct cpu_name *c)
 	if (c->family == 15)
 		c->family += r[0] >> 20 & 255;
 	c->stepping = r[0] & 15;
+	cpuid(0x80000000u, 0, r);
+	for (u32 i = 0; r[0] >= 0x80000004u && i < 3; i++)
+		cpuid(0x80000002u + i, 0, &c->brand[4 * i]);
 }
 
 int proc_show_cpuinfo(struct seq *s, const struct pnode *n)
 {
-	const char *model = boot_string(boot_info(), boot_info()->cpu_model);
 	u32 cpus = sandbox_cpus();
 	struct cpu_name c;
 
@@ -110,7 +112,7 @@ int proc_show_cpuinfo(struct seq *s, const struct pnode *n)
 			   "cpu family\t: %u\nmodel\t\t: %u\n"
 			   "model name\t: %s\nstepping\t: %u\n",
 			   i, c.vendor, c.family, c.model,
-			   model ? model : "unknown", c.stepping);
+			   *c.brand ? (const char *)c.brand : "unknown", c.stepping);
 		seq_printf(s, "cpu MHz\t\t: 2000.000\ncache size\t: 1024 KB\n"
 			   "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\n"
 			   "cpu cores\t: %u\napicid\t\t: %u\n"

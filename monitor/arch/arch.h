@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The processor's name as /proc/cpuinfo has it; "" if it has none. */
-void arch_cpu_model(char *buf, size_t size);
 /* Leave for the library OS: registers empty but for argument and stack. */
 _Noreturn void arch_enter(uint64_t start, uint64_t argument, uint64_t stack);
 /* A handler without the C library's wrapping: SA_SIGINFO, SA_ONSTACK,

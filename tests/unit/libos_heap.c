@@ -138,6 +138,31 @@ UNIT(heap_pages)
 	page_free(NULL, 1);
 }
 
+/* Those that a resume does not fill lie apart, and count like all. */
+UNIT(heap_left_pages)
+{
+	enum { N = 40 };
+	u64 *page[N];
+	size_t before = page_used();
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < N; i++) {
+			page[i] = left_page_alloc();
+			MUST((u64)page[i] >= BLY_HEAP_LEFT);
+			MUST((u64)page[i] < BLY_HEAP + BLY_HEAP_SIZE);
+			MUST(is_zero(page[i], 1));
+			page[i][0] = (u64)page[i];
+		}
+		EQ(page_used(), before + N);
+		for (int i = 0; i < N; i++) {
+			MUST(page[i][0] == (u64)page[i]);
+			left_page_free(page[i], true);
+		}
+		EQ(page_used(), before);
+	}
+	MUST((u64)page_alloc(1) < BLY_HEAP_LEFT);
+}
+
 UNIT(heap_aligned)
 {
 	for (size_t align = PAGE_SIZE; align <= 0x100000; align *= 2) {

@@ -75,23 +75,22 @@ static uint32_t xcr0(void)
 	return a;
 }
 
+/* In a virtual machine each answer takes microseconds: so none is asked for
+ * twice, as <cpuid.h>'s functions do. */
 void processor_features(uint64_t out[4])
 {
-	uint32_t w[8] = { 0 }, a, b, c, d;
+	uint32_t w[8] = { 0 }, a, b, c, d, most;
 
-	if (__get_cpuid(1, &a, &b, &c, &d))
-		w[0] = c;
-	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-		w[1] = b;
-		w[2] = c;
-		w[3] = d;
-		if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
-			w[4] = a;
+	__cpuid(0, most, b, c, d);
+	__cpuid(1, a, b, w[0], d);
+	if (most >= 7) {
+		__cpuid_count(7, 0, a, w[1], w[2], w[3]);
+		if (a >= 1)
+			__cpuid_count(7, 1, w[4], b, c, d);
 	}
-	if (__get_cpuid_count(0xd, 1, &a, &b, &c, &d))
-		w[5] = a;
-	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
-		w[6] = c;
+	if (most >= 0xd)
+		__cpuid_count(0xd, 1, w[5], b, c, d);
+	__cpuid(0x80000001, a, b, w[6], d); /* every 64-bit one has it */
 	if (w[0] & bit_OSXSAVE)
 		w[7] = xcr0();
 	memcpy(out, w, sizeof(w));

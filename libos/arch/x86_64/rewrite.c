@@ -382,7 +382,7 @@ static bool page_patch(struct text_file *f, const struct vma *v,
 static u8 *page_version(struct text_file *f, const struct text_page *p,
 			const struct vma *v, const struct window *w)
 {
-	u8 *page = page_alloc(1);
+	u8 *page = left_page_alloc();
 
 	if (!page)
 		return NULL;
@@ -392,7 +392,7 @@ static u8 *page_version(struct text_file *f, const struct text_page *p,
 	if (page_patch(f, v, w, page))
 		return page;
 fail:
-	page_free(page, 1);
+	left_page_free(page, true);
 	return NULL;
 }
 

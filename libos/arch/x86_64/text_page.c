@@ -39,12 +39,12 @@ bool text_page_read(const struct text_page *p, u64 offset, void *to,
 /* Into the heap. */
 static bool page_fetch(struct text_page *p)
 {
-	u8 *page = p->page ? p->page : page_alloc(1);
+	u8 *page = p->page ? p->page : left_page_alloc();
 
 	if (!page)
 		return false;
 	if (!p->page && !text_page_read(p, 0, page, PAGE_SIZE)) {
-		page_free(page, 1);
+		left_page_free(page, true);
 		return false;
 	}
 	p->page = page;
@@ -106,12 +106,12 @@ static void page_resumed(struct text_page *p, const struct image_space *heap)
 	p->owner = NULL; /* nobody has it to himself any more */
 	while ((o = p->old) != NULL) {
 		p->old = o->next;
-		page_free(o->page, 1);
+		left_page_free(o->page, false);
 		kfree(o);
 	}
 	p->in_image = find_in_image(heap, p->page);
 	if (p->in_image) {
-		page_free(p->page, 1);
+		left_page_free(p->page, false);
 		p->page = NULL;
 	}
 }
@@ -128,7 +128,6 @@ void rewrite_resumed(const struct image_space *heap)
 			for (p = f->pages; p; p = p->next)
 				if (p->page)
 					page_resumed(p, heap);
-	heap_trim();
 }
 
 int rewrite_before_save(void)

@@ -27,6 +27,11 @@ void *page_alloc(size_t pages);
 /* As page_alloc, aligned to align bytes (a power of two >= PAGE_SIZE). */
 void *page_alloc_aligned(size_t pages, size_t align);
 void page_free(void *p, size_t pages);
+/* One page, in the part of the heap that a resume does not fill (BLY_HEAP_LEFT):
+ * its owner must know that its content is in the image then. */
+void *left_page_alloc(void);
+/* is_there: it has been touched since the start or the last resume. */
+void left_page_free(void *p, bool is_there);
 /* Free pages that are kept warm give their memory back. */
 void heap_trim(void);
 size_t page_used(void);      /* pages handed out */

@@ -3,7 +3,6 @@
  */
 #include "monitor/arch/arch.h"
 
-#include <cpuid.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -17,22 +16,6 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 #define KERNEL_SA_RESTORER 0x04000000u
-
-void arch_cpu_model(char *buf, size_t size)
-{
-	unsigned brand[12], i;
-
-	buf[0] = '\0';
-	for (i = 0; i < 3; i++)
-		if (!__get_cpuid(0x80000002u + i, &brand[i * 4],
-				 &brand[i * 4 + 1], &brand[i * 4 + 2],
-				 &brand[i * 4 + 3]))
-			return;
-	if (size > sizeof(brand))
-		size = sizeof(brand);
-	memcpy(buf, brand, size);
-	buf[size - 1] = '\0';
-}
 
 _Noreturn void arch_enter(uint64_t start, uint64_t argument, uint64_t stack)
 {
