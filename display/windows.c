@@ -2,7 +2,7 @@
  * windows.c - bailey-display-windows: what a screen for one program needs of
  * a window manager.
  *
- *   bailey-display-windows WIDTHxHEIGHT     (display.h)
+ *   bailey-display-windows [WIDTHxHEIGHT]     (display.h)
  *
  * A main window fills the screen, whatever size that gets; a dialog lies in the middle and inside it,
  * above the window that it belongs to.  The newest has the keyboard, then the
@@ -363,9 +363,10 @@ static void set_first_size(const char *size)
 	XWindowAttributes a;
 	unsigned w, h;
 
-	if (sscanf(size, "%ux%u", &w, &h) == 2)
+	if (size && sscanf(size, "%ux%u", &w, &h) == 2) {
 		size_set(x, w, h);
-	size_trim(); /* what the server has cleared */
+		size_trim(); /* what the server has cleared */
+	}
 	if (XGetWindowAttributes(x, root, &a)) {
 		width = a.width;
 		height = a.height;
@@ -377,19 +378,20 @@ int main(int argc, char **argv)
 	XEvent e;
 
 	x = XOpenDisplay(NULL);
-	if (!x || argc != 2)
+	if (!x)
 		return 1;
 	XSetErrorHandler(on_error);
 	root = DefaultRootWindow(x);
 	name_atoms();
 	XSelectInput(x, root, SubstructureRedirectMask |
 		     SubstructureNotifyMask | StructureNotifyMask);
-	set_first_size(argv[1]);
+	set_first_size(argc > 1 ? argv[1] : NULL);
 	announce();
 	grab_keys();
 	manage_present();
 	XSync(x, False);
-	close(WINDOWS_READY);
+	if (argc > 1)
+		close(WINDOWS_READY);
 	for (;;) {
 		XNextEvent(x, &e);
 		handle(&e);
