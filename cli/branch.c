@@ -98,7 +98,10 @@ static int start(struct branch *b, struct err *e)
 		launch_undo(l);
 		return -1;
 	}
-	return launch_start(l, e);
+	if (launch_start(l, e))
+		return -1;
+	display_announce(l);
+	return 0;
 }
 
 int cmd_branch(int argc, char **argv)

@@ -5,12 +5,14 @@
 #include "cli/launch.h"
 
 #include <arpa/inet.h>
-#include <sodium.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { GUEST_PORT = 3389, SIDE_MIN = 200, SIDE_MAX = 8192, WORD_MAX = 64 };
+enum { GUEST_PORT = 3389, SIDE_MIN = 200, SIDE_MAX = 8192, WORD_MAX = 64,
+       START_MS = 10000 };
 
 /* ---- options ------------------------------------------------------------ */
 int display_option(struct display *d, const char *arg, struct err *e)
@@ -92,20 +94,6 @@ const char *display_programs(struct err *e)
 	return NULL;
 }
 
-/* Twelve letters and digits that are not mistaken for one another: 60 bits. */
-static char *think_of_password(void)
-{
-	static const char letters[] = "abcdefghjkmnpqrstuvwxyz23456789A";
-	char *out = xcalloc(1, 16), *to = out;
-
-	for (int i = 0; i < 12; i++) {
-		if (i && i % 4 == 0)
-			*to++ = '-';
-		*to++ = letters[randombytes_uniform(32)];
-	}
-	return out;
-}
-
 static void put_before_program(struct request *r)
 {
 	struct display *d = &r->display;
@@ -114,7 +102,6 @@ static void put_before_program(struct request *r)
 	d->argv = r->config.argv;
 	strings_add(&out, xstrdup(DISPLAY_GUEST "/bailey-display"));
 	strings_add(&out, xstrdup(d->user));
-	strings_add(&out, xstrdup(d->password));
 	strings_add(&out, xstrdup(d->clipboard));
 	strings_add(&out, xstrdup(d->size));
 	for (char *const *w = d->argv; *w; w++)
@@ -156,10 +143,7 @@ int display_prepare(struct request *r, struct err *e)
 		return 0;
 	if (!display_programs(e))
 		return -1;
-	if (sodium_init() < 0)
-		return err_set(e, STATUS_OURS, "no random numbers");
 	d->user = "bailey";
-	d->password = think_of_password();
 	d->clipboard = d->clipboard ? d->clipboard : "in";
 	d->size = d->size ? d->size : "1280x800";
 	put_before_program(r);
@@ -193,20 +177,40 @@ json_t *display_json(const struct request *r)
 
 	if (!d->is_on)
 		return json_null();
-	return json_pack("{s:s,s:s,s:s,s:s,s:s}", "Address", address(r),
-		"User", d->user, "Password", d->password,
-		"Clipboard", d->clipboard, "Size", d->size);
+	return json_pack("{s:s,s:s,s:s,s:s}", "Address", address(r),
+		"User", d->user, "Clipboard", d->clipboard, "Size", d->size);
+}
+
+static void announce(const struct launch *l)
+{
+	static const char *const what[] = { "password", NULL };
+	const struct request *r = &l->request;
+	char *said[1];
+
+	if (!display_tell(l->state.id, what, said, START_MS))
+		return; /* what is the matter is said by others */
+	message("screen at %s (RDP), user %s, password %s; or: bailey view %s",
+		address(r), r->display.user, said[0], l->state.name);
 }
 
 void display_announce(const struct launch *l)
 {
-	const struct request *r = &l->request;
+	pid_t pid;
 
-	if (!r->display.is_on || r->is_quiet)
+	if (!l->request.display.is_on || l->request.is_quiet)
 		return;
-	message("screen at %s (RDP), user %s, password %s; or: bailey view %s",
-		address(r), r->display.user, r->display.password,
-		l->state.name);
+	if (l->request.config.detach) {
+		announce(l);
+		return;
+	}
+	/* the program's streams are served meanwhile; nobody waits for it */
+	pid = fork();
+	if (!pid && !fork())
+		announce(l);
+	if (!pid)
+		_exit(0);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 /* ---- resume ------------------------------------------------------------- */
@@ -233,10 +237,9 @@ int display_resume(struct request *r, const json_t *saved, struct err *e)
 		return 0;
 	}
 	d->user = word(saved, "User");
-	d->password = word(saved, "Password");
 	d->clipboard = word(saved, "Clipboard");
 	d->size = word(saved, "Size");
-	if (!d->user || !d->password || !d->clipboard || !d->size)
+	if (!d->user || !d->clipboard || !d->size)
 		return err_set(e, STATUS_OURS, "the image's manifest is "
 			       "damaged: bailey.display");
 	d->is_on = true;

@@ -3,8 +3,8 @@
  *
  * The server is guest programs (display/), shown inside at
  * DISPLAY_GUEST; the command only puts the first of them before the user's
- * program, thinks of a password and publishes a port.  state.json, and so an
- * image, keeps user and password: a resumed screen has the same.
+ * program and publishes a port.  The server thinks of the password, another
+ * one for each log-in, and tells it to programs that the host starts inside.
  */
 #ifndef BAILEY_CLI_DISPLAY_H
 #define BAILEY_CLI_DISPLAY_H
@@ -26,7 +26,7 @@ struct display {
 	uint16_t port;         /* 0: any that is free */
 	const char *clipboard; /* in, out, both, none */
 	const char *size;      /* WIDTHxHEIGHT */
-	const char *user, *password;
+	const char *user;
 	char *const *argv;     /* the user's program, as it is listed */
 };
 
@@ -45,8 +45,14 @@ const char *display_programs(struct err *e);
 void display_publish(struct request *r);
 /* For state.json: null if it is off. */
 json_t *display_json(const struct request *r);
-/* Once it runs: tell the user where. */
+/* Once it runs: tell the user where, and how to log in. */
 void display_announce(const struct launch *l);
+
+/* ---- display_tell.c ------------------------------------------------------ */
+/* Ask a running one, waiting so long for it: a word of what[] each ("password",
+ * "fingerprint", "size"); they are in said. */
+bool display_tell(const char *id, const char *const what[], char *said[],
+		  int ms);
 
 /* ---- resume ------------------------------------------------------------- */
 /* saved: the image's section, or NULL. */

@@ -2,6 +2,7 @@
  * inspect.c - `bailey inspect`: all that is known about a sandbox, as JSON:
  * state.json, then what its monitor and its library OS say now.
  */
+#include "cli/display.h"
 #include "cli/memory.h"
 #include "cli/targets.h"
 
@@ -9,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A sandbox that is busy or stopped may not answer. */
+enum { ANSWER_MS = 2000 };
 
 /* Ask; the answer is in payload, its size returned, or -1. */
 static int ask(int fd, enum control_op op, char *payload, int *number)
@@ -18,8 +22,7 @@ static int ask(int fd, enum control_op op, char *payload, int *number)
 
 	if (control_send(fd, &m, NULL, NULL, 0))
 		return -1;
-	/* a sandbox that is busy or stopped may not answer */
-	while (poll(&p, 1, 2000) > 0 &&
+	while (poll(&p, 1, ANSWER_MS) > 0 &&
 	       control_recv(fd, &m, payload, CONTROL_PAYLOAD_MAX) > 0) {
 		*number = m.a;
 		if (m.op == CTL_DONE && m.b == (uint32_t)op)
@@ -68,6 +71,19 @@ static bool add_live(const struct state *s, json_t *o)
 	return st.is_paused;
 }
 
+/* Its server knows the password of the next log-in. */
+static void add_password(const struct state *s, json_t *o)
+{
+	static const char *const what[] = { "password", NULL };
+	json_t *display = json_object_get(o, "Display");
+	char *said[1];
+
+	if (json_is_object(display) &&
+	    display_tell(s->id, what, said, ANSWER_MS))
+		json_object_set_new(display, "Password",
+				    json_string(said[0]));
+}
+
 static void add_memory(const struct state *s, json_t *o)
 {
 	int fd = state_connect(s, NULL);
@@ -99,6 +115,8 @@ static int inspect_one(struct state *s, void *ctx, struct err *e)
 	json_object_set_new(o, "StateDir", json_string(s->dir));
 	if (s->status == STATE_RUNNING && add_live(s, o))
 		json_object_set_new(state, "Status", json_string("paused"));
+	else if (s->status == STATE_RUNNING)
+		add_password(s, o);
 	if (i->with_memory && s->status == STATE_RUNNING)
 		add_memory(s, o);
 	json_array_append_new(i->all, o);

@@ -219,7 +219,6 @@ int launch_start(struct launch *l, struct err *e)
 	if (is_open && save_ports(l, e))
 		message("%s", e->text); /* it runs all the same */
 	show_notes(l);
-	display_announce(l);
 	return 0;
 failed:
 	launch_undo(l);

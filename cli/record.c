@@ -7,7 +7,7 @@
  *   version   of this section, 1
  *   name      that the sandbox had
  *   readonly  true: nothing but mounts can be written
- *   display   of one with a screen: User, Password, Clipboard, Size
+ *   display   of one with a screen: User, Clipboard, Size
  *   trees     host trees by number: Kind (system, rootfs, volume,
  *             display), Guest,
  *             Host, ReadOnly, NoExec, IsFile

@@ -151,6 +151,7 @@ static int resume_one(struct resume *o)
 	}
 	if (launch_start(l, &e))
 		return message_error(&e);
+	display_announce(l);
 	return launch_finish(l);
 }
 

@@ -76,5 +76,6 @@ int cmd_run(int argc, char **argv)
 		explain(r, &e);
 		return message_error(&e);
 	}
+	display_announce(&l);
 	return launch_finish(&l);
 }

@@ -1,66 +1,25 @@
 /*
  * viewer.c - `bailey view`: the sandbox's screen in the RDP client that is
- * installed.
+ * installed, or a file for another one.
  *
- * The certificate is the sandbox's own, so its fingerprint is asked for there
- * first, by an `exec`, and given to the client; the password goes through a
- * pipe, where `ps` does not show it.
+ * Password and certificate are the sandbox's own, so they are asked for there
+ * first (display_tell); the password goes to the client through a pipe, where
+ * `ps` does not show it.
  */
 #include "cli/display.h"
 #include "cli/state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { FINGERPRINT_MAX = 128, TRIES = 50, PAUSE_US = 200000 };
+enum { ANSWER_MS = 10000 };
 
-/* ---- the certificate ---------------------------------------------------- */
-static _Noreturn void ask(const char *id, int out)
-{
-	dup2(out, 1);
-	execl("/proc/self/exe", "bailey", "exec", id,
-	      DISPLAY_GUEST "/bailey-display", "--fingerprint", NULL);
-	_exit(STATUS_OURS);
-}
-
-static bool read_fingerprint(const char *id, char text[FINGERPRINT_MAX])
-{
-	size_t n = 0;
-	ssize_t got;
-	int fds[2], status = -1;
-	pid_t pid;
-
-	if (pipe(fds))
-		return false;
-	pid = fork();
-	if (!pid) {
-		close(fds[0]);
-		ask(id, fds[1]);
-	}
-	close(fds[1]);
-	while (n < FINGERPRINT_MAX - 1 &&
-	       (got = read(fds[0], text + n, FINGERPRINT_MAX - 1 - n)) > 0)
-		n += (size_t)got;
-	close(fds[0]);
-	text[n] = 0;
-	text[strcspn(text, "\n")] = 0;
-	return pid > 0 && waitpid(pid, &status, 0) == pid && !status &&
-		n && strspn(text, "0123456789abcdef:") == strlen(text);
-}
-
-/* The sandbox may have been started a moment ago. */
-static bool wait_for_fingerprint(const char *id, char text[FINGERPRINT_MAX])
-{
-	for (int i = 0; i < TRIES; i++) {
-		if (read_fingerprint(id, text))
-			return true;
-		usleep(PAUSE_US);
-	}
-	return false;
-}
+/* What its server says. */
+enum { PASSWORD, FINGERPRINT, SIZE, ALL };
+static const char *const asked[] = { "password", "fingerprint", "size", NULL };
 
 /* ---- the client --------------------------------------------------------- */
 static int give_password(const char *password)
@@ -81,17 +40,17 @@ static const char *field(const json_t *o, const char *key)
 }
 
 static int start_client(const struct state *s, const json_t *display,
-			const char *fingerprint)
+			char *const said[])
 {
 	static const char *const clients[] = { "xfreerdp", "xfreerdp3" };
 	char *server = xasprintf("/v:%s", field(display, "Address"));
 	char *user = xasprintf("/u:%s", field(display, "User"));
-	char *size = xasprintf("/size:%s", field(display, "Size"));
+	char *size = xasprintf("/size:%s", said[SIZE]);
 	char *title = xasprintf("/t:%s", s->name);
 	char *certificate = xasprintf("/cert:fingerprint:sha256:%s",
-				      fingerprint);
+				      said[FINGERPRINT]);
 
-	if (give_password(field(display, "Password")) < 0)
+	if (give_password(said[PASSWORD]) < 0)
 		return fail("pipe: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof(clients) / sizeof(*clients); i++)
 		execlp(clients[i], clients[i], server, user, "/d:", title,
@@ -100,26 +59,54 @@ static int start_client(const struct state *s, const json_t *display,
 	return fail("no RDP client is installed: apt install freerdp2-x11\n"
 		    "or connect another one to %s, user %s, password %s",
 		    field(display, "Address"), field(display, "User"),
-		    field(display, "Password"));
+		    said[PASSWORD]);
+}
+
+/* For whatever client; a password has no place in it that all would read. */
+static int print_file(const struct state *s, const json_t *display,
+		      char *const said[])
+{
+	bool copies = strcmp(field(display, "Clipboard"), "none");
+	unsigned w = 0, h = 0;
+
+	sscanf(said[SIZE], "%ux%u", &w, &h);
+	printf("full address:s:%s\r\nusername:s:%s\r\ndomain:s:\r\n"
+	       "screen mode id:i:1\r\ndesktopwidth:i:%u\r\n"
+	       "desktopheight:i:%u\r\ndynamic resolution:i:1\r\n"
+	       "smart sizing:i:0\r\nsession bpp:i:32\r\ncompression:i:1\r\n"
+	       "authentication level:i:2\r\nenablecredsspsupport:i:1\r\n"
+	       "prompt for credentials:i:1\r\nautoreconnection enabled:i:0\r\n"
+	       "redirectclipboard:i:%d\r\nredirectprinters:i:0\r\n"
+	       "redirectsmartcards:i:0\r\ndrivestoredirect:s:\r\n",
+	       field(display, "Address"), field(display, "User"), w, h,
+	       copies);
+	message("%s: password %s, for one log-in\ncertificate SHA-256 %s",
+		s->name, said[PASSWORD], said[FINGERPRINT]);
+	return fflush(stdout) ? STATUS_OURS : 0;
 }
 
 static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 {
+	bool *is_file = ctx;
+
+	*is_file |= id == OPT_RDP;
 	return 0;
 }
 
 int cmd_view(int argc, char **argv)
 {
-	char fingerprint[FINGERPRINT_MAX];
+	bool is_file = false;
+	char *said[ALL];
 	struct state s;
 	struct err e = { 0 };
 	json_t *display;
-	int at = options_parse(CMD_VIEW, argc, argv, set, NULL, &e);
+	int at = options_parse(CMD_VIEW, argc, argv, set, &is_file, &e);
 
 	if (at < 0)
 		return message_error(&e);
 	if (argc - at != 1)
-		return fail("which sandbox? usage: bailey view SANDBOX");
+		return fail("which sandbox? usage: bailey view [OPTIONS] "
+			    "SANDBOX");
 	if (state_find(argv[at], &s, &e))
 		return message_error(&e);
 	display = json_object_get(s.json, "Display");
@@ -128,8 +115,9 @@ int cmd_view(int argc, char **argv)
 			    "--display", s.name);
 	if (s.status != STATE_RUNNING)
 		return fail("%s is not running", s.name);
-	if (!wait_for_fingerprint(s.id, fingerprint))
+	if (!display_tell(s.id, asked, said, ANSWER_MS))
 		return fail("%s's screen does not answer; see bailey logs %s",
 			    s.name, s.name);
-	return start_client(&s, display, fingerprint);
+	return is_file ? print_file(&s, display, said) :
+		start_client(&s, display, said);
 }

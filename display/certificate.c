@@ -39,7 +39,7 @@ static int write_fingerprint(const X509 *x)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	FILE *f = fopen(DISPLAY_FINGERPRINT_NEW, "w");
+	FILE *f = fopen(DISPLAY_FINGERPRINT, "w");
 
 	if (!f || !X509_digest(x, EVP_sha256(), digest, &size))
 		return -1;

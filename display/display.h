@@ -12,15 +12,16 @@
  * bailey-display-windows WIDTHxHEIGHT    the size to begin with
  *     WINDOWS_READY is a pipe to the supervisor: closed when it is there.
  * bailey-display-session --certificate   writes key, certificate, fingerprint
- * bailey-display-session USER PASSWORD CLIPBOARD
+ * bailey-display-session USER CLIPBOARD
  *     SESSION_SOCKET is the connection, SESSION_REPORT a pipe to the
- *     supervisor: one byte for each of enum report.  SIGTERM: another viewer
- *     has taken over.  Environment: DISPLAY.
+ *     supervisor: one byte for each of enum report; SESSION_SECRET is a pipe
+ *     with the password.  SIGTERM: another viewer has taken over.
+ *     Environment: DISPLAY.
  */
 #ifndef BAILEY_DISPLAY_H
 #define BAILEY_DISPLAY_H
 
-enum { SESSION_SOCKET = 3, SESSION_REPORT = 4 };
+enum { SESSION_SOCKET = 3, SESSION_REPORT = 4, SESSION_SECRET = 5 };
 enum { WINDOWS_READY = 3 };
 enum report { REPORT_ADMITTED = 'A', REPORT_REFUSED = 'R' };
 
@@ -35,9 +36,8 @@ enum { DISPLAY_WIDTH_MAX = 3840, DISPLAY_HEIGHT_MAX = 2400 };
 #define DISPLAY_DIR "/dev/shm/.bailey-display"
 #define DISPLAY_KEY DISPLAY_DIR "/key.pem"
 #define DISPLAY_CERTIFICATE DISPLAY_DIR "/certificate.pem"
-/* Written last; it gets its name when the port is answered. */
-#define DISPLAY_FINGERPRINT DISPLAY_DIR "/fingerprint"
-#define DISPLAY_FINGERPRINT_NEW DISPLAY_DIR "/fingerprint.new"
+#define DISPLAY_FINGERPRINT DISPLAY_DIR "/certificate.sha256" /* last */
+#define DISPLAY_SIZE DISPLAY_DIR "/size" /* the screen's, as it is now */
 #define DISPLAY_FRAMEBUFFER DISPLAY_DIR "/Xvfb_screen0"
 
 #endif

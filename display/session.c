@@ -158,6 +158,17 @@ static freerdp_peer *open_peer(void)
 	return p;
 }
 
+static const char *read_password(void)
+{
+	static char text[64];
+	ssize_t n = read(SESSION_SECRET, text, sizeof(text) - 1);
+
+	close(SESSION_SECRET);
+	if (n <= 0)
+		_exit(1);
+	return text;
+}
+
 static struct session *open_session(char **argv)
 {
 	freerdp_peer *p = open_peer();
@@ -168,9 +179,9 @@ static struct session *open_session(char **argv)
 	s = (struct session *)p->context;
 	s->peer = p;
 	s->user = argv[1];
-	s->password = argv[2];
-	s->can_copy_in = !strcmp(argv[3], "in") || !strcmp(argv[3], "both");
-	s->can_copy_out = !strcmp(argv[3], "out") || !strcmp(argv[3], "both");
+	s->password = read_password();
+	s->can_copy_in = !strcmp(argv[2], "in") || !strcmp(argv[2], "both");
+	s->can_copy_out = !strcmp(argv[2], "out") || !strcmp(argv[2], "both");
 	s->channels = WTSOpenServerA((LPSTR)p->context);
 	if (!s->channels || s->channels == INVALID_HANDLE_VALUE)
 		return NULL;
@@ -293,7 +304,7 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "--certificate"))
 		return certificate_make() ? 1 : 0;
-	if (argc != 4) {
+	if (argc != 3) {
 		fprintf(stderr, "bailey-display-session is started by "
 			"bailey-display\n");
 		return 1;

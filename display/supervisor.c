@@ -1,8 +1,9 @@
 /*
  * supervisor.c - bailey-display: the screen's first process.
  *
- *   bailey-display USER PASSWORD CLIPBOARD WIDTHxHEIGHT PROGRAM [ARG...]
- *   bailey-display --fingerprint     of this sandbox's certificate
+ *   bailey-display USER CLIPBOARD WIDTHxHEIGHT PROGRAM [ARG...]
+ *   bailey-display --tell WHAT...     a line each: password (to `bailey exec`
+ *       alone), fingerprint (of the certificate), size (of the screen)
  *
  * Starts Xvfb, then the program with DISPLAY set, and ends with the program's
  * status.  Connections are given to processes of bailey-display-session
@@ -10,6 +11,7 @@
  * FAILURES_MAX wrong log-ins in turn nobody is heard for LOCK_SECONDS; of
  * those that do not log in, a new one takes the place of the oldest.
  */
+#include "display/access.h"
 #include "display/display.h"
 
 #include <arpa/inet.h>
@@ -34,16 +36,19 @@ enum { STATUS_OURS = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
 struct session {
 	pid_t pid;
 	int report;
-	bool is_admitted;
+	bool is_admitted, is_over; /* told to end */
 	unsigned number; /* of those that have come */
 };
 
 static struct session sessions[SESSIONS_MAX];
 static unsigned failures, arrivals;
 static time_t locked_until;
-static pid_t server, program;
+static pid_t server, program, maker;
+static bool is_uncertain; /* no certificate could be made */
 static int wake[2]; /* signal handlers write a byte here */
-static char **words; /* of the command line */
+/* Of the command line. */
+enum { WORD_USER = 1, WORD_CLIPBOARD, WORD_SIZE, WORD_PROGRAM };
+static char **words;
 static char session_path[4096], windows_path[4096];
 
 static _Noreturn void die(int status, const char *fmt, ...)
@@ -131,22 +136,21 @@ static void find_others(const char *self)
 	snprintf(windows_path, sizeof(windows_path), "%s-windows", self);
 }
 
-static pid_t make_certificate(void)
+/* Print it where the owner reads it. */
+static bool certified(int status)
 {
-	pid_t pid = fork();
+	bool is_good = access_certified(status);
 
-	if (pid)
-		return pid;
-	reset_signals();
-	execl(session_path, session_path, "--certificate", NULL);
-	_exit(STATUS_NOT_FOUND);
+	if (access_has_certificate())
+		fprintf(stderr, "bailey: display: certificate SHA-256 %s\n",
+			access_fingerprint());
+	return is_good;
 }
 
 /* The loader has said what it misses; the names of packages are ours. */
 static void check_certificate(pid_t pid)
 {
-	char text[128] = "";
-	int status = -1, fd;
+	int status = -1;
 
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -154,11 +158,8 @@ static void check_certificate(pid_t pid)
 		die(STATUS_OURS, "its libraries are missing; install the "
 		    "Debian packages libfreerdp-server2-2 libwinpr2-2 "
 		    "libxdamage1 libxfixes3 libxrandr2 libxtst6 libssl3");
-	fd = open(DISPLAY_FINGERPRINT_NEW, O_RDONLY | O_CLOEXEC);
-	if (status || fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+	if (!certified(status))
 		die(STATUS_OURS, "no certificate could be made");
-	close(fd);
-	fprintf(stderr, "bailey: display: certificate SHA-256 %s", text);
 }
 
 static _Noreturn void exec_server(int ready)
@@ -170,7 +171,7 @@ static _Noreturn void exec_server(int ready)
 	setsid(); /* out of the reach of the terminal's keys */
 	snprintf(number, sizeof(number), "%d", ready);
 	fcntl(ready, F_SETFD, 0);
-	sscanf(words[4], "%ux%u", &w, &h);
+	sscanf(words[WORD_SIZE], "%ux%u", &w, &h);
 	snprintf(most, sizeof(most), "%ux%ux24",
 		 w > DISPLAY_WIDTH_MAX ? w : DISPLAY_WIDTH_MAX,
 		 h > DISPLAY_HEIGHT_MAX ? h : DISPLAY_HEIGHT_MAX);
@@ -223,7 +224,8 @@ static void start_windows(void)
 		setsid();
 		dup2(ready[1], WINDOWS_READY);
 		fcntl(WINDOWS_READY, F_SETFD, 0);
-		execl(windows_path, windows_path, words[4], NULL);
+		execl(windows_path, windows_path, words[WORD_SIZE],
+		      NULL);
 		_exit(STATUS_NOT_FOUND);
 	}
 	close(ready[1]);
@@ -261,24 +263,33 @@ static void start_program(void)
 	if (program)
 		return;
 	reset_signals();
-	execvp(words[5], words + 5);
+	execvp(words[WORD_PROGRAM], words + WORD_PROGRAM);
 	int why = errno;
 
-	fprintf(stderr, "bailey: %s: %s\n", words[5], strerror(why));
+	fprintf(stderr, "bailey: %s: %s\n", words[WORD_PROGRAM],
+		strerror(why));
 	_exit(why == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
 }
 
 /* ---- sessions ----------------------------------------------------------- */
 static _Noreturn void exec_session(int connection, int report)
 {
+	int secret[2];
+
 	reset_signals();
 	setsid();
-	/* neither may be overwritten before it is moved */
+	if (pipe2(secret, O_CLOEXEC) ||
+	    write(secret[1], access_password(), strlen(access_password())) < 0)
+		_exit(STATUS_OURS);
+	/* none may be overwritten before it is moved */
 	connection = fcntl(connection, F_DUPFD_CLOEXEC, 10);
 	report = fcntl(report, F_DUPFD_CLOEXEC, 10);
+	secret[0] = fcntl(secret[0], F_DUPFD_CLOEXEC, 10);
 	dup2(connection, SESSION_SOCKET);
 	dup2(report, SESSION_REPORT);
-	execl(session_path, session_path, words[1], words[2], words[3], NULL);
+	dup2(secret[0], SESSION_SECRET);
+	execl(session_path, session_path, words[WORD_USER],
+	      words[WORD_CLIPBOARD], NULL);
 	_exit(STATUS_NOT_FOUND);
 }
 
@@ -328,7 +339,7 @@ static void accept_one(int listener)
 	close(c);
 	close(report[1]);
 	s->report = report[0];
-	s->is_admitted = false;
+	s->is_admitted = s->is_over = false;
 	s->number = ++arrivals;
 	if (s->pid < 0) {
 		close(report[0]);
@@ -346,12 +357,19 @@ static void count_failure(void)
 		"admitted for %d seconds\n", FAILURES_MAX, LOCK_SECONDS);
 }
 
+/* The password is used up, and the others that know it come too late. */
 static void admit(struct session *s)
 {
 	failures = 0;
-	for (int i = 0; i < SESSIONS_MAX; i++)
-		if (sessions[i].is_admitted)
-			kill(sessions[i].pid, SIGTERM);
+	access_used();
+	for (int i = 0; i < SESSIONS_MAX; i++) {
+		struct session *o = &sessions[i];
+
+		if (!o->pid || o == s || o->is_over)
+			continue;
+		kill(o->pid, o->is_admitted ? SIGTERM : SIGKILL);
+		o->is_over = true;
+	}
 	s->is_admitted = true;
 }
 
@@ -362,9 +380,9 @@ static void hear(struct session *s)
 
 	if (n < 0 && errno == EINTR)
 		return;
-	if (n == 1 && byte == REPORT_ADMITTED)
+	if (n == 1 && byte == REPORT_ADMITTED && !s->is_over)
 		admit(s);
-	else if (n == 1)
+	else if (n == 1 && byte == REPORT_REFUSED)
 		count_failure();
 	if (n > 0)
 		return;
@@ -394,6 +412,10 @@ static void reap(void)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == program)
 			end(status);
+		if (pid == maker) {
+			maker = 0;
+			is_uncertain = !certified(status);
+		}
 		if (pid == server) {
 			kill(program, SIGKILL);
 			die(STATUS_OURS, "the X server has ended");
@@ -408,37 +430,54 @@ static void reap(void)
 	}
 }
 
+/* They wait until there is a certificate. */
+static void serve(bool is_viewer, bool is_asking, int listener)
+{
+	if (!access_has_certificate() && !is_uncertain) {
+		maker = access_certify(session_path, reset_signals);
+		return;
+	}
+	if (is_viewer && access_has_certificate())
+		accept_one(listener);
+	else if (is_viewer)
+		close(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	if (is_asking)
+		access_tell_fingerprint();
+	is_uncertain = false;
+}
+
 static _Noreturn void attend(int listener)
 {
-	struct pollfd p[SESSIONS_MAX + 2];
+	enum { WAKE, VIEWER, PASSWORD, FINGERPRINT, SESSIONS };
+	struct pollfd p[SESSIONS_MAX + SESSIONS];
 	char bytes[64];
 
 	for (;;) {
-		p[0] = (struct pollfd){ wake[0], POLLIN, 0 };
-		p[1] = (struct pollfd){ listener, POLLIN, 0 };
+		p[WAKE].fd = wake[0];
+		p[VIEWER].fd = maker ? -1 : listener;
+		p[PASSWORD].fd = access_password_socket();
+		p[FINGERPRINT].fd = maker ? -1 : access_fingerprint_socket();
 		for (int i = 0; i < SESSIONS_MAX; i++)
-			p[i + 2] = (struct pollfd){ sessions[i].pid ?
-				sessions[i].report : -1, POLLIN, 0 };
-		if (poll(p, SESSIONS_MAX + 2, -1) < 0)
+			p[SESSIONS + i].fd = sessions[i].pid ?
+				sessions[i].report : -1;
+		for (int i = 0; i < SESSIONS_MAX + SESSIONS; i++)
+			p[i].events = POLLIN;
+		if (poll(p, SESSIONS_MAX + SESSIONS, -1) < 0)
 			continue;
 		for (int i = 0; i < SESSIONS_MAX; i++)
-			if (p[i + 2].revents)
+			if (p[SESSIONS + i].revents)
 				hear(&sessions[i]);
-		while (p[0].revents && read(wake[0], bytes, sizeof(bytes)) > 0)
+		while (p[WAKE].revents &&
+		       read(wake[0], bytes, sizeof(bytes)) > 0)
 			;
 		reap();
-		if (p[1].revents)
-			accept_one(listener);
+		access_renew();
+		if (p[PASSWORD].revents)
+			access_tell_password();
+		if (p[VIEWER].revents || p[FINGERPRINT].revents)
+			serve(p[VIEWER].revents, p[FINGERPRINT].revents,
+			      listener);
 	}
-}
-
-static int print_fingerprint(void)
-{
-	char text[128];
-	int fd = open(DISPLAY_FINGERPRINT, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-
-	return n > 0 && write(1, text, (size_t)n) == n ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -446,22 +485,23 @@ int main(int argc, char **argv)
 	pid_t certificate;
 	int listener;
 
-	if (argc == 2 && !strcmp(argv[1], "--fingerprint"))
-		return print_fingerprint();
-	if (argc < 6)
-		die(STATUS_OURS, "usage: bailey-display USER PASSWORD "
-		    "CLIPBOARD WIDTHxHEIGHT PROGRAM [ARG...]");
+	if (argc > 2 && !strcmp(argv[1], "--tell"))
+		return access_ask(argv + 2);
+	if (argc < 5)
+		die(STATUS_OURS, "usage: bailey-display USER CLIPBOARD "
+		    "WIDTHxHEIGHT PROGRAM [ARG...]");
 	words = argv;
 	check_packages();
 	find_others(argv[0]);
 	if (mkdir(DISPLAY_DIR, 0700))
 		die(STATUS_OURS, "%s: %s", DISPLAY_DIR, strerror(errno));
-	certificate = make_certificate();
+	if (access_open())
+		die(STATUS_OURS, "%s: %s", DISPLAY_DIR, strerror(errno));
+	certificate = access_certify(session_path, reset_signals);
 	start_server();
 	check_certificate(certificate);
 	catch_signals();
 	listener = start_listening();
-	rename(DISPLAY_FINGERPRINT_NEW, DISPLAY_FINGERPRINT);
 	set_environment();
 	start_windows();
 	start_program();

@@ -232,6 +232,16 @@ static void configure(const XConfigureRequestEvent *r)
 	confirm(r->window);
 }
 
+static void tell_size(void)
+{
+	FILE *f = fopen(DISPLAY_SIZE, "w");
+
+	if (!f)
+		return; /* we run elsewhere */
+	fprintf(f, "%dx%d\n", width, height);
+	fclose(f);
+}
+
 /* The screen's size has changed. */
 static void fit_all(int w, int h)
 {
@@ -247,6 +257,7 @@ static void fit_all(int w, int h)
 							stack[i].of);
 			place(&stack[i], a.width, a.height);
 		}
+	tell_size();
 }
 
 static void on_key(const XKeyEvent *e)
@@ -371,6 +382,7 @@ static void set_first_size(const char *size)
 		width = a.width;
 		height = a.height;
 	}
+	tell_size();
 }
 
 int main(int argc, char **argv)

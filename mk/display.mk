@@ -24,7 +24,7 @@ display: $(B)/tests/rdp-type $(DISPLAY_OUT)/bailey-display $(DISPLAY_OUT)/bailey
 display-missing:
 	@echo "without a display: needs the packages $(DEPS_DISPLAY)"
 
-$(DISPLAY_OUT)/bailey-display: $(B)/display/supervisor.o
+$(DISPLAY_OUT)/bailey-display: $(B)/display/supervisor.o $(B)/display/access.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^
 $(DISPLAY_OUT)/bailey-display-windows: $(B)/display/windows.o $(B)/display/size.o
@@ -42,5 +42,5 @@ $(B)/display/%.o: display/%.c
 	@mkdir -p $(@D)
 	$(CC) $(DISPLAY_CFLAGS) $(DISPLAY_INC) -c -o $@ $<
 .PHONY: display display-missing
--include $(SESSION_OBJ:.o=.d) $(B)/display/supervisor.d \
+-include $(SESSION_OBJ:.o=.d) $(B)/display/supervisor.d $(B)/display/access.d \
 	$(B)/display/windows.d

@@ -63,6 +63,11 @@ client() { # SANDBOX PASSWORD ARG...: without `view`
 		"/p:$2" /size:800x600 /cert:ignore /log-level:OFF "${@:3}" >/dev/null 2>&1 \
 		</dev/null
 }
+is_let_in() { # PASSWORD [CERTIFICATE]
+	timeout -k 5 20 xfreerdp "/v:$(field keys Address)" /u:bailey \
+		"/p:$1" "${2:-/cert:ignore}" +auth-only 2>&1 |
+		grep -q 'exit status 0'
+}
 leave() { # end the newest viewer
 	kill "${own[-1]}" 2>/dev/null
 	wait "${own[-1]}" 2>/dev/null
@@ -102,9 +107,19 @@ for b in 4 5 3; do
 	check "wheel and buttons: $b" until_true 10 has keys "button $b,"
 done
 check "the pointer's place" until_true 10 has keys '(210,220)'
+secret=$(field keys Password)
+check "the password is not among what programs see" eval \
+	'! inside keys sh -c "cat /proc/[0-9]*/cmdline" | grep -qF "$secret"'
+check "... and they are not told" eval \
+	'! inside keys sh -c "/run/bailey/bailey-display --tell password" &&
+	[ "$(inside keys /run/bailey/bailey-display --tell password)" = \
+	"$secret" ]'
 first=${own[-1]}
 check "a second viewer is let in" viewer keys
 check "... and the first one ends" until_true 10 eval "! kill -0 $first"
+check "... with a password of its own" eval \
+	'[ "$(field keys Password)" != "$secret" ] &&
+	! is_let_in "$secret"'
 leave
 check "the program runs on without a viewer" \
 	inside keys grep -q . /tmp/events
@@ -174,13 +189,12 @@ check "... and the viewer's work alone" until_true 10 has keys '0x71, q)'
 leave
 
 # ---- who may not look --------------------------------------------------------
-is_let_in() { # PASSWORD [CERTIFICATE]
-	timeout -k 5 20 xfreerdp "/v:$(field keys Address)" /u:bailey \
-		"/p:$1" "${2:-/cert:ignore}" +auth-only 2>&1 |
-		grep -q 'exit status 0'
-}
 check "the right password" is_let_in "$(field keys Password)"
-print=$(inside keys /run/bailey/bailey-display --fingerprint)
+"$BAILEY" view --rdp keys >"$TMP/keys.rdp" 2>"$TMP/keys.told"
+check "a file for clients" eval 'timeout -k 5 20 xfreerdp "$TMP/keys.rdp" \
+	/p:"$(grep -o "password [^,]*" "$TMP/keys.told" | cut -d" " -f2)" \
+	/cert:ignore +auth-only 2>&1 | grep -q "exit status 0"'
+print=$(inside keys /run/bailey/bailey-display --tell fingerprint)
 check "... with the right certificate" is_let_in "$(field keys Password)" \
 	"/cert:fingerprint:sha256:$print"
 check "... with another" eval '! is_let_in "$(field keys Password)" \
@@ -201,8 +215,14 @@ check "an editor" viewer editor
 types 'unsaved'
 sleep 1
 leave
+secret=$(field editor Password)
+print=$(inside editor /run/bailey/bailey-display --tell fingerprint)
 check "saved" "$BAILEY" save -q editor --stop -o "$TMP/editor.bly"
 check "resumed" "$BAILEY" resume -q -d "$TMP/editor.bly"
+check "... with another password" eval \
+	'[ "$(field editor Password)" != "$secret" ]'
+check "... and another certificate" eval '[ "$(inside editor \
+	/run/bailey/bailey-display --tell fingerprint)" != "$print" ]'
 check "its windows are there" viewer editor
 cp "$TMP/out.png" "$TMP/before.png"
 types ' text'
@@ -220,7 +240,9 @@ fits() { # SANDBOX TITLE: the window lies inside the screen
 }
 check "a dialog lies inside the screen" until_true 10 fits editor 'Save As'
 check "... and is shown" until_true 10 is_shown editor
-xdotool key Escape key alt+F4
+xdotool key Escape
+until_true 10 eval '! fits editor "Save As"'
+xdotool key alt+F4
 check "Alt-F4 asks whether to save" until_true 10 eval \
 	'inside editor xwininfo -root -tree | grep -q "Save Changes"'
 xdotool key Escape
