@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -295,8 +297,66 @@ static void orphans_verify(void)
 }
 
 static void go_setup(void) { CHECK(!pipe(go_pipe)); }
+/* ---- a call whose site was rewritten, with the instructions behind it; a
+ * filter answers it by a signal, whose handler returns to the call's own place,
+ * the middle of what now lies in the image */
+__attribute__((naked, noinline)) static long own_site(long nr)
+{
+	__asm__("mov %rdi, %rax\n\t"
+		"jmp 1f\n"
+		"1:\tsyscall\n\t"
+		"cmp $-4095, %rax\n\t"
+		"ret");
+}
+static void on_sigsys(int sig, siginfo_t *i, void *context)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = i->si_syscall;
+}
+static void trap_calls(unsigned nr)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog p = { 4, f };
+	struct sigaction sa = { .sa_sigaction = on_sigsys,
+				.sa_flags = SA_SIGINFO };
+
+	sigaction(SIGSYS, &sa, NULL);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p);
+}
+static int *site_turn;
+static int calls_on(void)
+{
+	int i, bad = 0;
+
+	trap_calls(SYS_getppid);
+	for (i = 0; i < 10; i++)
+		bad += own_site(SYS_getppid) != SYS_getppid;
+	comes(site_turn);
+	for (i = 0; i < 10; i++)
+		bad += own_site(SYS_getppid) != SYS_getppid ||
+		       own_site(SYS_getpid) != getpid();
+	return !bad;
+}
+CHILD(calls, calls_on())
+static void sites_setup(void)
+{
+	site_turn = shared_memory(sizeof(*site_turn));
+	CHECK(own_site(SYS_getpid) == getpid());
+	FORK(calls);
+}
+static void sites_verify(void)
+{
+	*site_turn = 1;
+	CHECK(ENDED(calls) == 0);
+}
+
 static const struct save_case cases[] = {
 	{ "go", go_setup, NULL }, CASE(family), CASE(waits), CASE(identity),
-	CASE(proc), CASE(places), CASE(orphans),
+	CASE(sites), CASE(proc), CASE(places), CASE(orphans),
 };
 SAVE_MAIN(cases)

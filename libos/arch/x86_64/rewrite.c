@@ -534,10 +534,9 @@ static u64 continuation(struct mm *m, u64 start)
 	if (f)
 		p = page_find(f, PAGE_DOWN(start) - base_of(&copy));
 	for (u32 i = 0; p && i < p->moved_count; i++)
-		if (p->moved[i] == (start & ~PAGE_MASK)) {
-			memcpy(&rel, p->page + p->moved[i] + 1, 4);
+		if (p->moved[i] == (start & ~PAGE_MASK) &&
+		    text_page_read(p, p->moved[i] + 1u, &rel, sizeof(rel)))
 			to = start + 5 + (u64)(s64)rel + CONTINUE_OFFSET;
-		}
 	return to;
 }
 
