@@ -13,26 +13,35 @@ import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
+import hostcpu
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # nginx, for an ordinary user
 MICRO = {  # name: the most that SPECIFICATION.md allows, times native
-    "getppid": 0.15, "clock_gettime": 0.15, "sigprocmask": 0.15,
+    "getppid": 0.08, "clock_gettime": 0.15, "sigprocmask": 0.15,
     "futex_wake": 0.15, "read_zero": 0.3, "write_null": 0.3,
-    "pread_4k": 1.4, "pwrite_4k": 1.4, "open_close": 1.0, "stat": 1.0,
-    "volume_open": 1.0, "volume_stat": 1.0,
+    "pread_4k": 1.25, "pwrite_4k": 1.4, "open_close": 0.7, "stat": 1.0,
+    "package_open": 0.7, "package_read": 0.7, "volume_open": 1.0, "volume_stat": 1.0,
     "pipe_pingpong": 1.1, "socketpair_pingpong": 1.1,
     "fork_exit_wait": 1.3, "fork_exec_wait": 1.3, "pthread": 1.3,
     "mmap_64k": 1.3,
 }
+MESSAGES = {  # the least number of messages a second
+    "pipe_64": 1.2, "unix_64": 1.2,
+}
+CONNECTIONS, TALKERS = 10000, 10
+FORKS = 20  # of a gigabyte
 
 
 class Bench:
@@ -77,9 +86,7 @@ class Bench:
 
     # ---- system calls -------------------------------------------------------
     def micro(self, names):
-        exe = os.path.join(self.tmp, "micro")
-        self.run(["gcc", "-O2", "-pthread", "-o", exe,
-                  os.path.join(HERE, "micro.c")])
+        exe = self.micro_exe()
         data = os.path.join(self.tmp, "data")
         with open(data, "wb") as f:
             f.write(b"x" * 65536)
@@ -90,6 +97,95 @@ class Bench:
                       lambda: float(self.run(self.inside(
                           ["/bench/micro", name, "/bench/data"]))),
                       MICRO[name])
+
+    def micro_exe(self):
+        exe = os.path.join(self.tmp, "micro")
+        if not os.path.exists(exe):
+            self.run(["gcc", "-O2", "-pthread", "-o", exe,
+                      os.path.join(HERE, "micro.c")])
+        return exe
+
+    def messages(self):
+        exe = self.micro_exe()
+        for name, limit in MESSAGES.items():
+            self.pair(name, lambda: 1e9 / float(self.run([exe, name])),
+                      lambda: 1e9 / float(self.run(self.inside(
+                          ["/bench/micro", name]))),
+                      limit, "rate", "msg/s")
+
+    # ---- fork of a process with a gigabyte ----------------------------------
+    def fork_1g(self):
+        exe = self.micro_exe()
+        self.pair("fork_1g", lambda: float(self.run([exe, "fork_1g"])),
+                  lambda: float(self.run(self.inside(
+                      ["/bench/micro", "fork_1g"]))), 1.1)
+        if not hostcpu.can_measure():
+            print("fork_1g_cpu: not measured, needs a control group",
+                  file=sys.stderr)
+            return
+        self.pair("fork_1g_cpu", lambda: self.fork_cpu([exe]),
+                  lambda: self.fork_cpu(self.inside(["/bench/micro"])), 1.1,
+                  unit="us")
+
+    def fork_cpu(self, micro):
+        """Processor time of one fork, exit and wait, the host's work for
+        them too: what more of them cost more."""
+        few, many = (hostcpu.processor_us([*micro, "fork_1g", "-", str(n)])
+                     for n in (1, 1 + FORKS))
+        return (many - few) / (FORKS + FORKS // 20)
+
+    # ---- ten thousand connections -------------------------------------------
+    def connections(self):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most < CONNECTIONS + 100:
+            print(f"connections: not measured, {most} open files at most",
+                  file=sys.stderr)
+            return
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        exe = self.micro_exe()
+
+        def native():
+            port = self.next_port()
+            return self.connected([exe, "epoll_10000", str(port)], port)
+
+        def inside():
+            port = self.next_port()
+            return self.connected(self.inside(
+                ["/bench/micro", "epoll_10000", "8000"],
+                "-p", f"127.0.0.1:{port}:8000"), port)
+
+        self.pair("epoll_10000", native, inside, 1.3)
+
+    def connected(self, cmd, port):
+        p = subprocess.Popen(cmd, stdout=subprocess.PIPE, text=True,
+                             stdin=subprocess.DEVNULL)
+        socks = []
+        try:
+            for i in range(CONNECTIONS):
+                socks.append(self.connect(port))
+            for s in socks[::CONNECTIONS // TALKERS]:
+                s.send(b"x")
+            return float(p.communicate(timeout=120)[0])
+        finally:
+            p.kill()
+            p.wait()
+            for s in socks:
+                s.close()
+
+    @staticmethod
+    def connect(port):
+        """A connection that leaves nothing behind when it is closed."""
+        for attempt in range(100):
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                         struct.pack("ii", 1, 0))
+            try:
+                s.connect(("127.0.0.1", port))
+                return s
+            except OSError:
+                s.close()
+                time.sleep(0.05)
+        raise RuntimeError(f"nothing answers on port {port}")
 
     # ---- whole commands -----------------------------------------------------
     def seconds(self, cmd, **kw):
@@ -252,6 +348,59 @@ class Bench:
         self.pair(f"redis_{test}_P{depth}", native, inside, 0.9, "rate",
                   "req/s")
 
+    # ---- saving by fork -----------------------------------------------------
+    def bgsave(self):
+        """Commands a second while redis writes its 500 MB in a child."""
+        def conf(name, where, port):
+            path = os.path.join(self.tmp, name)
+            if os.path.exists(path + ".rdb"):
+                os.unlink(path + ".rdb")
+            with open(path, "w") as f:
+                f.write(f"port {port}\nsave \"\"\nappendonly no\n"
+                        f"protected-mode no\ndir {where}\n"
+                        f"dbfilename {name}.rdb\n"
+                        f"enable-debug-command yes\n")
+            return path
+
+        def native():
+            port = self.next_port()
+            return self.served(["redis-server", conf("n.conf", self.tmp,
+                                                     port)],
+                               port, self.save_under_load)
+
+        def inside():
+            port = self.next_port()
+            conf("i.conf", "/bench", 6379)
+            return self.served(self.inside(
+                ["redis-server", "/bench/i.conf"],
+                "-p", f"127.0.0.1:{port}:6379"), port, self.save_under_load)
+
+        self.pair("redis_bgsave", native, inside, 0.95, "rate", "req/s")
+
+    def redis_info(self, port, field):
+        out = self.run(["redis-cli", "-p", str(port), "info"])
+        return int(re.search(field + r":(\d+)", out).group(1))
+
+    def save_under_load(self, port):
+        cli = ["redis-cli", "-p", str(port)]
+        self.run([*cli, "debug", "populate", "1000000", "key", "400"])
+        load = subprocess.Popen(
+            ["redis-benchmark", "-p", str(port), "-t", "set", "-n",
+             "1000000000", "-r", "1000000", "-d", "400", "-P", "4", "-q"],
+            stdout=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            start = time.monotonic()
+            before = self.redis_info(port, "total_commands_processed")
+            self.run([*cli, "bgsave"])
+            while self.redis_info(port, "rdb_bgsave_in_progress"):
+                time.sleep(0.1)
+            done = self.redis_info(port, "total_commands_processed") - before
+            return done / (time.monotonic() - start)
+        finally:
+            load.kill()
+            load.wait()
+
     # ---- memory -----------------------------------------------------------------
     @staticmethod
     def available_kb():
@@ -287,7 +436,9 @@ class Bench:
 
 NEEDS = {"nginx": ["nginx", "wrk"], "redis": ["redis-server",
          "redis-benchmark"], "gcc": ["gcc"], "git": ["git"],
-         "python": ["/usr/bin/python3"], "start": [], "memory": []}
+         "python": ["/usr/bin/python3"], "start": [], "memory": [],
+         "messages": [], "fork_1g": [], "connections": [],
+         "bgsave": ["redis-server", "redis-benchmark", "redis-cli"]}
 
 
 def main():
