@@ -340,8 +340,7 @@ int host_path_setattr(uint32_t tree, const char *path,
 	return call(&c);
 }
 
-static int with_handle(u32 op, host_handle h, u64 value, void *payload,
-		       size_t size)
+static int with_handle(u32 op, host_handle h, u64 value)
 {
 	struct mon_handle q = { .value = value };
 	struct call c = CALL(op, q);
@@ -349,29 +348,39 @@ static int with_handle(u32 op, host_handle h, u64 value, void *payload,
 	if (h < 0)
 		return -HOST_EBADF;
 	c.handle = h;
-	c.payload = payload;
-	c.payload_size = size;
 	return call(&c);
 }
 
-int host_stream_stat(host_handle h, struct host_stat *st)
+int host_stream_stat(host_handle h, struct host_stat *st, int *is_cached)
 {
-	return with_handle(MON_STAT, h, 0, st, sizeof(*st));
+	struct mon_handle q = { 0 };
+	struct call c = CALL(MON_STAT, q);
+	int err;
+
+	if (h < 0)
+		return -HOST_EBADF;
+	c.handle = h;
+	c.payload = st;
+	c.payload_size = sizeof(*st);
+	err = call(&c);
+	if (!err && is_cached)
+		*is_cached = c.reply.value != 0;
+	return err;
 }
 
 int host_stream_resize(host_handle h, uint64_t size)
 {
-	return with_handle(MON_RESIZE, h, size, NULL, 0);
+	return with_handle(MON_RESIZE, h, size);
 }
 
 int host_stream_sync(host_handle h, int data_only)
 {
-	return with_handle(MON_SYNC, h, data_only != 0, NULL, 0);
+	return with_handle(MON_SYNC, h, data_only != 0);
 }
 
 int host_stream_shutdown(host_handle h, int how)
 {
-	return with_handle(MON_SHUTDOWN, h, (u64)how, NULL, 0);
+	return with_handle(MON_SHUTDOWN, h, (u64)how);
 }
 
 int host_clock_request(enum host_clock clock, int32_t id, uint64_t *ns)

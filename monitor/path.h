@@ -39,6 +39,7 @@ int path_is_safe(const struct mon_tree *t, int fd, const struct stat *st);
 int path_open(const struct mon_path *p, int flags, unsigned mode);
 /* watch.c: tell the sandbox of changes in dir from now on, if possible. */
 bool watch_directory(const struct mon_tree *t, int dir);
+bool is_all_cached(int fd);
 /* And of a new name of this file there, which its directory does not see;
  * once it has one, changes through that are not told. */
 bool watch_file(const char *name);

@@ -68,6 +68,7 @@ int answer_stat(struct mon_call *c)
 		is_volume = handle_is_of_volume(c->m, c->handle);
 	path_stat(c->m, is_volume, &st, (struct host_stat *)(void *)c->payload);
 	c->reply.size = sizeof(struct host_stat);
+	c->reply.value = is_all_cached(c->handle);
 	return 0;
 }
 

@@ -44,11 +44,13 @@ int open_changes(struct mon_call *c)
 	return 0;
 }
 
-static bool is_told_of(int dir)
+/* A file system whose every change goes through this host's kernel, and its
+ * page cache. */
+bool is_all_cached(int fd)
 {
 	struct statfs fs;
 
-	if (fstatfs(dir, &fs))
+	if (fstatfs(fd, &fs))
 		return false;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4_SUPER_MAGIC:
@@ -73,7 +75,7 @@ bool watch_directory(const struct mon_tree *t, int dir)
 {
 	/* beside a single file lies what is not shown */
 	return watch >= 0 && !is_full && t->is_volume && !t->name[0] &&
-	       is_told_of(dir) && !fchdir(dir) && watch_add(".", WATCH_MASK);
+	       is_all_cached(dir) && !fchdir(dir) && watch_add(".", WATCH_MASK);
 }
 
 bool watch_file(const char *name)

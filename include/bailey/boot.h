@@ -39,6 +39,9 @@
 #define BLY_HEAP_LEFT_SIZE 0x400000000ul    /* 16 GiB */
 #define BLY_HEAP_LEFT (BLY_HEAP + BLY_HEAP_SIZE - BLY_HEAP_LEFT_SIZE)
 #define BLY_END (BLY_BASE + 0x20000000000ul)
+/* Mappings of host files that the library OS reads (libos/fs/readmap.c), at
+ * the end, so that they go when the guest's memory goes. */
+#define BLY_WINDOWS (BLY_END - 0x8000000000ul)
 #define GUEST_MIN 0x10000ul
 #define GUEST_MAX 0x7ffffffff000ul
 

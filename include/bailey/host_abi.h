@@ -222,7 +222,9 @@ struct host_setattr {
 };
 int host_path_setattr(uint32_t tree, const char *path,
 		      const struct host_setattr *a);
-int host_stream_stat(host_handle h, struct host_stat *st);
+/* *is_cached (NULL: not asked for): all that anybody does to the file goes
+ * through the memory that mappings of it show. */
+int host_stream_stat(host_handle h, struct host_stat *st, int *is_cached);
 int host_stream_resize(host_handle h, uint64_t size);
 int host_stream_sync(host_handle h, int data_only);
 enum { HOST_SHUT_READ = 0, HOST_SHUT_WRITE = 1, HOST_SHUT_BOTH = 2 };

@@ -84,7 +84,7 @@ struct mon_setattr {
 	uint32_t tree, path_size;
 };
 /* With one handle: */
-struct mon_handle {  /* STAT: reply payload struct host_stat */
+struct mon_handle {  /* STAT: reply payload struct host_stat, value: cached */
 	uint64_t value; /* RESIZE: size; SYNC: data only; SHUTDOWN: how */
 };
 struct mon_clock {   /* reply: value */

@@ -35,7 +35,7 @@ static void spawn_started(void *arg)
 	int err;
 
 	host_mem_unmap((void *)GUEST_MIN, BLY_BASE - GUEST_MIN);
-	host_mem_unmap((void *)BLY_END, GUEST_MAX - BLY_END);
+	host_mem_unmap((void *)BLY_WINDOWS, GUEST_MAX - BLY_WINDOWS);
 	err = spawn_exec(t, r->s, r->s, why, sizeof(why));
 	report_started(r->token, err, why);
 	kfree(r->s);

@@ -358,7 +358,7 @@ static void move_start(void *arg)
 	task_adopt_host_thread(t);
 	park_new_thread(t);
 	host_mem_unmap((void *)GUEST_MIN, BLY_BASE - GUEST_MIN);
-	host_mem_unmap((void *)BLY_END, GUEST_MAX - BLY_END);
+	host_mem_unmap((void *)BLY_WINDOWS, GUEST_MAX - BLY_WINDOWS);
 	t->proc->mm = m->mm;
 	t->is_vfork_child = false;
 	vfork_release(t);

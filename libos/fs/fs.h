@@ -147,6 +147,28 @@ bool inode_is_memfs(const struct inode *i);
 int memfs_seals_get(struct file *f);
 int memfs_seals_add(struct file *f, u32 seals);
 
+/* ---- readmap.c -------------------------------------------------------------- */
+#define WINDOW_NEVER UINT32_MAX
+#define SMALL_READ 32768u
+#define READS_BEFORE 64u
+bool readmap_copy(struct file *f, host_handle h, void *to, size_t size,
+		  u64 pos);
+/* Read [pos, pos+size) of f, whose data is h's, without the host.  False: it
+ * could not, and *to may have been written to. */
+static inline bool readmap_read(struct file *f, host_handle h, void *to,
+				size_t size, u64 pos)
+{
+	if (size - 1 >= SMALL_READ)
+		return false;
+	if (f->small_reads < READS_BEFORE) {
+		f->small_reads++;
+		return false;
+	}
+	return readmap_copy(f, h, to, size, pos);
+}
+/* A descriptor of f is closed. */
+void readmap_close(struct file *f);
+
 /* ---- locks.c ---------------------------------------------------------------- */
 long locks_fcntl(struct file *f, int cmd, u64 arg);
 

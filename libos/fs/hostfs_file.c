@@ -286,6 +286,7 @@ static void reopen(struct file *f)
 	kept_forget(f->priv);
 	f->priv = NULL;
 	f->handle = HOST_NO_HANDLE;
+	f->window = 0;
 	h = open_handle(i, f);
 	if (h < 0) {
 		f->mode &= ~(u32)FMODE_DIRECT;
@@ -294,7 +295,7 @@ static void reopen(struct file *f)
 		return;
 	}
 	f->handle = h;
-	if (host_stream_stat(h, &st))
+	if (host_stream_stat(h, &st, NULL))
 		return;
 	if (st.size != i->size || st.mtime_ns != i->mtime_ns)
 		klog("volume file %s has changed since the sandbox was saved",
@@ -311,7 +312,7 @@ void hostfs_frozen(void)
 
 	list_for_each(f, &open_files, in_host)
 		if (f->handle != HOST_NO_HANDLE &&
-		    !host_stream_stat(f->handle, &st))
+		    !host_stream_stat(f->handle, &st, NULL))
 			hostfs_fill(f->inode, &st);
 }
 
@@ -374,7 +375,11 @@ static ssize_t hostfs_read(struct file *f, struct uio *u, u64 *pos)
 
 	if (UNLIKELY(f->handle == HOST_NO_HANDLE))
 		return -ESTALE;
-	n = host_stream_read(f->handle, u->iov, u->count, *pos);
+	if (u->count == 1 && !u->kernel &&
+	    readmap_read(f, f->handle, u->iov->base, u->left, *pos))
+		n = (int64_t)u->left;
+	else
+		n = host_stream_read(f->handle, u->iov, u->count, *pos);
 	if (n > 0) {
 		uio_advance(u, (size_t)n);
 		*pos += (u64)n;
@@ -385,7 +390,7 @@ static ssize_t hostfs_read(struct file *f, struct uio *u, u64 *pos)
 static int append_pos(struct file *f, u64 *pos)
 {
 	struct host_stat st;
-	int err = host_stream_stat(f->handle, &st);
+	int err = host_stream_stat(f->handle, &st, NULL);
 
 	if (!err)
 		*pos = st.size;
@@ -435,7 +440,7 @@ static s64 hostfs_seek(struct file *f, s64 off, int whence)
 	int err;
 
 	if (whence != SEEK_SET && whence != SEEK_CUR) {
-		err = host_stream_stat(f->handle, &st);
+		err = host_stream_stat(f->handle, &st, NULL);
 		if (err)
 			return err;
 	}
@@ -464,7 +469,7 @@ static int hostfs_allocate(struct file *f, int mode, u64 off, u64 len)
 
 	if (mode & ~FALLOC_FL_KEEP_SIZE)
 		return -EOPNOTSUPP;
-	err = host_stream_stat(f->handle, &st);
+	err = host_stream_stat(f->handle, &st, NULL);
 	if (err || (mode & FALLOC_FL_KEEP_SIZE) || off + len <= st.size)
 		return err;
 	err = host_stream_resize(f->handle, off + len);
@@ -487,7 +492,7 @@ static void hostfs_close(struct file *f)
 const struct file_ops hostfs_file_ops = {
 	.read = hostfs_read, .write = hostfs_write, .seek = hostfs_seek,
 	.map = hostfs_map, .sync = hostfs_sync, .allocate = hostfs_allocate,
-	.release = hostfs_close,
+	.flush = readmap_close, .release = hostfs_close,
 };
 
 /* By the handle: the name may be gone.  False: not a volume's file. */

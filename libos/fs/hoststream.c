@@ -122,7 +122,7 @@ static s64 stream_seek(struct file *f, s64 off, int whence)
 		return -ESPIPE;
 	if (whence == SEEK_CUR && !off && !s->own_position)
 		return (s64)f->pos;
-	err = host_stream_stat(f->handle, &st);
+	err = host_stream_stat(f->handle, &st, NULL);
 	if (err)
 		return err;
 	pos = file_seek_sized(f, off, whence, st.size);
@@ -180,7 +180,7 @@ static int stream_refresh(struct inode *i)
 
 	if (!S_ISREG(i->mode))
 		return 0;
-	if (host_stream_stat((host_handle)(intptr_t)i->priv, &st))
+	if (host_stream_stat((host_handle)(intptr_t)i->priv, &st, NULL))
 		return -EIO;
 	i->size = st.size;
 	i->blocks = st.blocks;
@@ -240,7 +240,7 @@ struct file *hoststream_file(host_handle h, u32 flags, const char *name,
 	s->name = name;
 	if (st->kind)
 		s->st = *st;
-	else if (host_stream_stat(h, &s->st))
+	else if (host_stream_stat(h, &s->st, NULL))
 		s->st.kind = HOST_KIND_FIFO;
 	i = stream_inode(h, &s->st);
 	f = i ? file_alloc(&hoststream_ops, i, flags, s) : NULL;
@@ -267,7 +267,7 @@ static void stream_attach(struct hoststream *s, host_handle h,
 
 	if (h != HOST_NO_HANDLE && st->kind)
 		s->st = *st;
-	else if (h == HOST_NO_HANDLE || host_stream_stat(h, &s->st))
+	else if (h == HOST_NO_HANDLE || host_stream_stat(h, &s->st, NULL))
 		s->st.kind = HOST_KIND_FIFO;
 	s->is_gone = h == HOST_NO_HANDLE;
 	s->own_position = false;

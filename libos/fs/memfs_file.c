@@ -18,15 +18,20 @@
 
 /* ---- reading ----------------------------------------------------------------------------- */
 /* inode->lock held on entry, not on return */
-static ssize_t read_lower(struct memnode *n, struct uio *u, u64 pos)
+static ssize_t read_lower(struct file *f, struct uio *u, u64 pos)
 {
+	struct memnode *n = memnode(f->inode);
 	struct lower_handle *lh = lower_open(n);
 	int64_t got;
 
 	mutex_unlock(&n->inode->lock);
 	if (is_err(lh))
 		return ptr_err(lh);
-	got = host_stream_read(lh->handle, u->iov, u->count, pos);
+	if (u->count == 1 && !u->kernel &&
+	    readmap_read(f, lh->handle, u->iov->base, u->left, pos))
+		got = (int64_t)u->left;
+	else
+		got = host_stream_read(lh->handle, u->iov, u->count, pos);
 	lower_put(lh);
 	if (got > 0)
 		uio_advance(u, (size_t)got);
@@ -47,7 +52,7 @@ static ssize_t memfs_read(struct file *f, struct uio *u, u64 *pos)
 		return 0;
 	}
 	if (n->lower) {
-		got = read_lower(n, u, *pos);
+		got = read_lower(f, u, *pos);
 	} else {
 		got = data_read(n, u, *pos);
 		mutex_unlock(&i->lock);
@@ -320,7 +325,8 @@ static void memfs_close(struct file *f)
 const struct file_ops memfs_file_ops = {
 	.read = memfs_read, .write = memfs_write, .seek = memfs_seek,
 	.map = memfs_map, .fault = memfs_fault, .sync = memfs_sync,
-	.allocate = memfs_allocate, .release = memfs_close,
+	.allocate = memfs_allocate, .flush = readmap_close,
+	.release = memfs_close,
 };
 
 /* ---- seals -------------------------------------------------------------------------------------- */

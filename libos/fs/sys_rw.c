@@ -86,8 +86,12 @@ static inline long direct(struct file *f, u64 buf, u64 size, u64 pos,
 
 	if (UNLIKELY(!access_ok(buf, size)))
 		return -EFAULT;
-	n = write ? host_stream_write(f->handle, &iov, 1, pos) :
-		    host_stream_read(f->handle, &iov, 1, pos);
+	if (write)
+		n = host_stream_write(f->handle, &iov, 1, pos);
+	else if (readmap_read(f, f->handle, iov.base, size, pos))
+		n = (long)size;
+	else
+		n = host_stream_read(f->handle, &iov, 1, pos);
 	if (write && n > 0 && pos + (u64)n > f->inode->size)
 		f->inode->size = pos + (u64)n;
 	if (UNLIKELY(n > 0 && fsnotify_active()))

@@ -80,7 +80,8 @@ void uio_advance(struct uio *u, size_t n)
 	}
 }
 
-static int copy_part(const struct uio *u, void *kernel, size_t n, bool put)
+/* What is left of n. */
+static size_t copy_part(const struct uio *u, void *kernel, size_t n, bool put)
 {
 	u64 user = (u64)(uintptr_t)u->iov->base;
 
@@ -91,8 +92,8 @@ static int copy_part(const struct uio *u, void *kernel, size_t n, bool put)
 			memcpy(kernel, u->iov->base, n);
 		return 0;
 	}
-	return put ? copy_to_user(user, kernel, n) :
-		     copy_from_user(kernel, user, n);
+	return put ? copy_some_to_user(user, kernel, n) :
+		     copy_some_from_user(kernel, user, n);
 }
 
 static ssize_t copy_all(struct uio *u, char *kernel, size_t n, bool put)
@@ -103,11 +104,12 @@ static ssize_t copy_all(struct uio *u, char *kernel, size_t n, bool put)
 		n = u->left;
 	while (done < n) {
 		size_t part = MIN(n - done, u->iov->size);
+		size_t left = part ? copy_part(u, kernel + done, part, put) : 0;
 
-		if (part && copy_part(u, kernel + done, part, put))
+		uio_advance(u, part - left);
+		done += part - left;
+		if (left)
 			return done ? (ssize_t)done : -EFAULT;
-		uio_advance(u, part);
-		done += part;
 	}
 	return (ssize_t)done;
 }

@@ -89,7 +89,8 @@ struct mm *mm_copy(struct mm *m)
 	n->first = n->last = NULL;
 	n->locked_pages = 0;
 	n->lock_future = 0;
-	n->fork_work = false;
+	n->fork_work = m->readmap != NULL;
+	n->readmap = NULL;
 	n->is_host_process_owner = true;
 	n->root = copy_tree(n, m->root, NULL, &spare);
 	memory_charge((s64)n->charged_pages);
@@ -126,6 +127,7 @@ void mm_after_fork_child(struct mm *m)
 			wipe(m, VMA_WIPEONFORK, v, &dead);
 	}
 	m->fork_work = false;
+	host_mem_unmap((void *)BLY_WINDOWS, BLY_END - BLY_WINDOWS);
 	mutex_unlock(&m->lock);
 	mutex_unlock(&m->map_lock);
 	vma_free_chain(dead);
@@ -150,11 +152,13 @@ void mm_put(struct mm *m)
 	if (!m || !ref_put(&m->ref))
 		return;
 	vma_free_chain(take_list(m));
+	readmap_forget(m);
 	kfree(m);
 }
 
 /* Two host calls, whatever was mapped: the guest's part of the address space
- * is all that lies on either side of the library OS. */
+ * is all that lies on either side of the library OS. (Where files are read
+ * through lies at that one's end.) */
 int mm_clear(struct mm *m)
 {
 	struct vma *old;
@@ -170,7 +174,9 @@ int mm_clear(struct mm *m)
 	mutex_unlock(&m->lock);
 	err = host_mem_unmap((void *)GUEST_MIN, BLY_BASE - GUEST_MIN);
 	if (!err)
-		err = host_mem_unmap((void *)BLY_END, GUEST_MAX - BLY_END);
+		err = host_mem_unmap((void *)BLY_WINDOWS,
+				     GUEST_MAX - BLY_WINDOWS);
+	readmap_forget(m);
 	mutex_unlock(&m->map_lock);
 	vma_free_chain(old);
 	return err;

@@ -224,6 +224,7 @@ int mm_resume(struct mm *m, struct image_space *s)
 	struct vma *v;
 	int err = 0;
 
+	readmap_forget(m);
 	for (v = m->first; v && !err; v = v->next)
 		err = resume_vma(m, v, s, NULL, NULL);
 	return err;
@@ -275,6 +276,7 @@ int mm_resume_copy(struct mm *m, struct image_space *s, const struct mm *from,
 	struct vma *v;
 	int err = 0;
 
+	readmap_forget(m);
 	unmap_others(m, from);
 	for (v = m->first; v && !err; v = v->next)
 		err = resume_vma(m, v, s, find_same(&next, v), from_space);

@@ -71,10 +71,10 @@ _Noreturn void panic(const char *fmt, ...)
 	abort();
 }
 
-int copy_from_user(void *to, u64 from, size_t size)
+size_t copy_some_from_user(void *to, u64 from, size_t size)
 {
 	if (from < text.start || from > text.end || size > text.end - from)
-		return -EFAULT;
+		return size;
 	memcpy(to, (const void *)from, size);
 	return 0;
 }

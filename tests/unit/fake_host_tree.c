@@ -281,7 +281,7 @@ host_handle host_stream_open(struct host_open *o)
 	return o->handle;
 }
 
-int host_stream_stat(host_handle h, struct host_stat *out)
+int host_stream_stat(host_handle h, struct host_stat *out, int *is_cached)
 {
 	struct stat st;
 
@@ -289,6 +289,8 @@ int host_stream_stat(host_handle h, struct host_stat *out)
 	if (fstat(h, &st))
 		return -errno;
 	stat_out(&st, out);
+	if (is_cached)
+		*is_cached = 0;
 	return 0;
 }
 

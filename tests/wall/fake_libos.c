@@ -169,7 +169,7 @@ static void files(void)
 	check(h >= 5, "open", h);
 	r = host(327, (u64)h, (u64)&v, 1, 0, 0, 0);
 	check(r == 4 && buf[1] == 'E', "read", r);
-	check(host_stream_stat(h, &st[1]) == 0 && st[1].size == st[0].size,
+	check(host_stream_stat(h, &st[1], NULL) == 0 && st[1].size == st[0].size,
 	      "stat of handle", (long)st[1].size);
 	raw_close(h);
 	o.flags = HOST_OPEN_WRITE;

@@ -14,11 +14,9 @@
 #define FLAGS_START 0x202 /* IF and the always-set bit */
 
 extern char syscall_entry[]; /* at the start of a page: libos.lds */
-size_t raw_user_copy(void *to, const void *from, size_t n);
 size_t raw_user_clear(void *to, size_t n);
 size_t raw_user_strcpy(char *to, const char *from, size_t n);
 size_t raw_user_cmpxchg(u32 *p, u32 expected, u32 desired, u32 *old);
-size_t raw_user_load(const u32 *p, u32 *v);
 
 void arch_set_fs(u64 base)
 {
@@ -171,31 +169,31 @@ static bool fault_resolved(void)
 	return mm_fault_copy(t->arch.fault_address, t->arch.fault_error & 2);
 }
 
-int copy_from_user(void *to, u64 from, size_t size)
+size_t copy_some_from_user(void *to, u64 from, size_t size)
 {
 	size_t left = size;
 
 	if (!access_ok(from, size))
-		return -EFAULT;
+		return size;
 	while ((left = raw_user_copy((char *)to + (size - left),
 				     (const void *)(from + size - left),
 				     left)) != 0)
 		if (!fault_resolved())
-			return -EFAULT;
+			return left;
 	return 0;
 }
 
-int copy_to_user(u64 to, const void *from, size_t size)
+size_t copy_some_to_user(u64 to, const void *from, size_t size)
 {
 	size_t left = size;
 
 	if (!access_ok(to, size))
-		return -EFAULT;
+		return size;
 	while ((left = raw_user_copy((void *)(to + size - left),
 				     (const char *)from + (size - left),
 				     left)) != 0)
 		if (!fault_resolved())
-			return -EFAULT;
+			return left;
 	return 0;
 }
 

@@ -102,10 +102,11 @@ struct file {
 	void *priv;             /* the op's own object */
 	host_handle handle;     /* host stream behind it, or HOST_NO_HANDLE */
 	s32 owner_pid; u32 owner_type, owner_signal; /* F_SETOWN, F_SETSIG */
-	u32 seals;              /* unused by most */
+	u32 window;             /* readmap.c: its number, or 0 */
 	struct list epoll_items;/* struct epoll_item; epoll's lock */
 	struct list in_host;    /* hostfs: its open files, by their lock */
 	u32 lease;
+	u32 small_reads;        /* in a row that might have had a window */
 };
 enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_NOSEEK = 8,
        FMODE_STREAM = 16, /* no position: read/write need no lock */

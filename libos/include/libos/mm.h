@@ -64,6 +64,7 @@ struct mm {
 	u64 text_version;     /* of the rewritten pages that it shows */
 	u32 forks;            /* copies made of it; map_lock */
 	bool is_host_process_owner;
+	struct readmap *readmap; /* libos/fs/readmap.c, or NULL */
 	bool fork_work;       /* of a fork: mm_after_fork_child has work */
 };
 
@@ -71,6 +72,8 @@ struct mm *mm_alloc(void);
 /* fork: same list, files referenced. The caller holds m->map_lock from before
  * this until the host has made the copy, so that both show one moment. */
 struct mm *mm_copy(struct mm *m);
+/* Its windows are gone, or are never looked at again (libos/fs/readmap.c). */
+void readmap_forget(struct mm *m);
 void mm_put(struct mm *m);          /* does not unmap (the process ends) */
 /* exec: everything of the guest goes. */
 int mm_clear(struct mm *m);
