@@ -9,6 +9,8 @@
 
 #include "pty.h"
 
+#include <linux/capability.h>
+
 /* The old System V form, which a few programs still use. */
 struct old_termio {
 	u16 c_iflag, c_oflag, c_cflag, c_lflag;
@@ -98,6 +100,27 @@ static int tty_drain(struct tty *tty)
 	return 0;
 }
 
+static void keep_bits(u32 *now, u32 old, u32 locked)
+{
+	*now = (*now & ~locked) | (old & locked);
+}
+
+/* Of the new modes k, what is locked stays. Locked. */
+static void keep_locked(const struct tty *tty, struct ktermios *k)
+{
+	const struct ktermios *old = &tty->termios, *l = &tty->locked;
+
+	keep_bits(&k->c_iflag, old->c_iflag, l->c_iflag);
+	keep_bits(&k->c_oflag, old->c_oflag, l->c_oflag);
+	keep_bits(&k->c_cflag, old->c_cflag, l->c_cflag);
+	keep_bits(&k->c_lflag, old->c_lflag, l->c_lflag);
+	if (l->c_line)
+		k->c_line = old->c_line;
+	for (unsigned i = 0; i < ARRAY_SIZE(k->c_cc); i++)
+		if (l->c_cc[i])
+			k->c_cc[i] = old->c_cc[i];
+}
+
 enum { SET_NOW, SET_WAIT, SET_FLUSH };
 
 static long termios_set(struct tty *tty, u64 arg, size_t size, int when)
@@ -115,11 +138,34 @@ static long termios_set(struct tty *tty, u64 arg, size_t size, int when)
 	if (tty->in_use) {
 		if (when == SET_FLUSH)
 			ldisc_flush_input(tty);
+		keep_locked(tty, &k);
 		ldisc_set_termios(tty, &k);
 	} else {
 		err = -EIO;
 	}
 	tty_unlock(tty);
+	return err;
+}
+
+static long ioctl_locked(struct tty *tty, u32 cmd, u64 arg)
+{
+	const size_t size = sizeof(struct termios);
+	struct ktermios k;
+	long err = 0;
+
+	tty_lock(tty);
+	k = tty->locked;
+	tty_unlock(tty);
+	if (cmd == TIOCGLCKTRMIOS)
+		return copy_to_user(arg, &k, size);
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	err = copy_from_user(&k, arg, size);
+	if (!err) {
+		tty_lock(tty);
+		tty->locked = k;
+		tty_unlock(tty);
+	}
 	return err;
 }
 
@@ -335,10 +381,12 @@ long tty_ioctl(struct tty *tty, struct file *f, bool is_master, u32 cmd,
 	case TIOCEXCL: case TIOCNXCL: case TIOCGEXCL:
 		return ioctl_exclusive(tty, cmd, arg);
 	case TIOCGETD: case TIOCSETD: return ioctl_discipline(cmd, arg);
+	case TIOCGLCKTRMIOS: case TIOCSLCKTRMIOS:
+		return ioctl_locked(tty, cmd, arg);
 	case TIOCGSOFTCAR: return put_user_u32(arg, 0);
 	case TIOCSTI: return -EIO; /* typing for others: refused */
 	case TIOCVHANGUP:
-		if (!capable(21 /* CAP_SYS_ADMIN */))
+		if (!capable(CAP_SYS_ADMIN))
 			return -EPERM;
 		tty_hangup(tty, false);
 		return 0;

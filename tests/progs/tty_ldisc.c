@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 
@@ -314,15 +315,24 @@ static void test_output(void)
 	tcsetattr(slave, TCSANOW, &normal);
 }
 
+/* What was typed takes effect soon, natively by another thread. */
+static void await_stopped(int stopped)
+{
+	struct pollfd p = { slave, POLLOUT, 0 };
+
+	for (int i = 0; i < 400 && (poll(&p, 1, 0) == 0) != stopped; i++)
+		usleep(5000);
+}
+
 static void test_flow(void)
 {
 	modes(0, ECHO, 0);
 	type("\023");
-	usleep(2000);
+	await_stopped(1);
 	fcntl(slave, F_SETFL, O_NONBLOCK);
 	CHECK_ERRNO(write(slave, "x", 1), EAGAIN);
 	type("\021");
-	usleep(2000);
+	await_stopped(0);
 	CHECK(write(slave, "x", 1) == 1);
 	CHECK(shows("x"));
 	CHECK(tcflow(slave, TCOOFF) == 0);
@@ -331,6 +341,51 @@ static void test_flow(void)
 	CHECK(write(slave, "y", 1) == 1);
 	CHECK(shows("y"));
 	fcntl(slave, F_SETFL, 0);
+}
+
+/* True too where TIOCSLCKTRMIOS is refused: it needs CAP_SYS_ADMIN. */
+static int lock_holds(void)
+{
+	struct termios lock, t = normal;
+	int right;
+
+	tcsetattr(slave, TCSANOW, &normal);
+	memset(&lock, 0, sizeof(lock));
+	lock.c_lflag = ECHO;
+	lock.c_cc[VINTR] = 1;
+	if (ioctl(slave, TIOCSLCKTRMIOS, &lock))
+		return errno == EPERM;
+	t.c_lflag ^= ECHO | ICANON;
+	t.c_cc[VINTR] = 'i';
+	t.c_cc[VQUIT] = 'q';
+	tcsetattr(slave, TCSANOW, &t);
+	tcgetattr(slave, &t);
+	right = !((t.c_lflag ^ normal.c_lflag) & ECHO) &&
+		((t.c_lflag ^ normal.c_lflag) & ICANON) &&
+		t.c_cc[VINTR] == normal.c_cc[VINTR] && t.c_cc[VQUIT] == 'q';
+	memset(&t, 0, sizeof(t));
+	ioctl(master, TIOCGLCKTRMIOS, &t);
+	right = right && t.c_lflag == ECHO && t.c_cc[VINTR] == 1;
+	memset(&lock, 0, sizeof(lock));
+	return right && !ioctl(slave, TIOCSLCKTRMIOS, &lock) &&
+	       !tcsetattr(slave, TCSANOW, &normal);
+}
+
+static void test_locked(void)
+{
+	struct termios lock, none;
+
+	memset(&lock, 1, sizeof(lock));
+	memset(&none, 0, sizeof(none));
+	CHECK(ioctl(slave, TIOCGLCKTRMIOS, &lock) == 0);
+	CHECK(lock.c_lflag == 0 && lock.c_cc[VINTR] == 0);
+	CHECK(lock_holds());
+	if (fork() == 0) {
+		setuid(65534);
+		CHECK_ERRNO(ioctl(slave, TIOCSLCKTRMIOS, &none), EPERM);
+		_exit(0);
+	}
+	wait(NULL);
 }
 
 int main(void)
@@ -345,5 +400,6 @@ int main(void)
 	test_raw();
 	test_output();
 	test_flow();
+	test_locked();
 	return check_done();
 }

@@ -48,6 +48,7 @@ struct tty {
 	s32 session, foreground;    /* 0: none */
 	u64 signals;                /* to send to foreground at tty_unlock */
 	struct ktermios termios;
+	struct ktermios locked;     /* TIOCSLCKTRMIOS: bits that stay */
 	struct winsize winsize;
 	struct inode *inode;        /* of /dev/pts/N */
 	struct waitq slave_wait;    /* input came, or room for output */
