@@ -1,10 +1,10 @@
 /*
  * wall.c - the seccomp program of a picoprocess, made from wall.tbl.
  *
- * In order: a foreign system-call ABI kills; an instruction pointer outside
- * the host layer's text traps (SIGSYS: the library OS emulates the call; this
- * is a router, not protection); then the number by binary search, then the
- * arguments.  Whatever comes from the host layer's text and is not in the
+ * In order: an instruction pointer outside the host layer's text traps
+ * (SIGSYS: the library OS emulates the call; this is a router, not
+ * protection), whatever the system-call ABI; a foreign ABI kills; then the
+ * number by binary search, then the arguments.  Whatever comes from the host layer's text and is not in the
  * table, or has other arguments, kills the picoprocess, and so the sandbox.
  */
 #include "mon.h"
@@ -180,9 +180,9 @@ unsigned wall_build(struct sock_filter *out, unsigned max, uint64_t text_start,
 	for (i = 0; i < RULE_COUNT; i++)
 		sorted[i] = &rules[i];
 	qsort(sorted, RULE_COUNT, sizeof(sorted[0]), rule_compare);
+	emit_text_check(&a, text_start, text_end);
 	emit_load(&a, (uint32_t)offsetof(struct seccomp_data, arch));
 	emit_require(&a, WALL_ARCH);
-	emit_text_check(&a, text_start, text_end);
 	emit_load(&a, (uint32_t)offsetof(struct seccomp_data, nr));
 	/* A wait that the host stopped (SIGSTOP, freezer, ptrace) goes on as
 	 * this call: it ends as an interrupted one instead. */

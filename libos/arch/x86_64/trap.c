@@ -13,6 +13,9 @@
 #include <libos/signal.h>
 #include <libos/sys.h>
 #include <libos/task.h>
+#include <libos/uaccess.h>
+
+#include <linux/audit.h>
 
 #include "context.h"
 #include "offsets.h"
@@ -31,6 +34,28 @@ _Static_assert(TASK_BLOCK_MASK == TASK_BLOCK_SIZE - 1, "block size");
 
 extern char syscall_entry[];
 typedef void (*kernel_half)(struct task *t);
+static void raise_fault(int sig, int code, u64 address)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = sig;
+	info.si_code = code;
+	info.si_addr = (void *)address;
+	signal_force(sig, &info);
+}
+
+/* A call of another ABI, which is not made: as a kernel without 32-bit calls
+ * does it, whose processor refuses the instruction. */
+static void foreign_kernel(struct task *t)
+{
+	u8 code[2] = { 0, 0 };
+
+	if (!copy_from_user(code, t->regs.rip - 2, 2) && code[0] == 0xcd)
+		t->regs.rip -= 2; /* int; sysenter does not say where it was */
+	raise_fault(SIGSEGV, SI_KERNEL, 0);
+}
+
 kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 			struct task *t, u64 old_gs);
 kernel_half fault_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
@@ -107,6 +132,10 @@ kernel_half trap_upcall(int sig, siginfo_t *info, struct host_ucontext *uc,
 			struct task *t, u64 old_gs)
 {
 	restore_vectors(uc);
+	if (info->si_arch != AUDIT_ARCH_X86_64) {
+		save_regs(t, uc, old_gs);
+		return foreign_kernel;
+	}
 	if (in_libos(uc, t) && in_clock_code(uc->rip)) {
 		uc->rax = (u64)-ENOSYS; /* it wants the host kernel: no */
 		return NULL;
@@ -147,7 +176,6 @@ static kernel_half entry_trapped(const struct host_ucontext *uc,
 
 static void fault_kernel(struct task *t)
 {
-	siginfo_t info;
 	int sig = t->arch.fault_signal;
 	int code = t->arch.fault_code;
 
@@ -158,11 +186,7 @@ static void fault_kernel(struct task *t)
 		if (sig == 0)
 			return;
 	}
-	memset(&info, 0, sizeof(info));
-	info.si_signo = sig;
-	info.si_code = code;
-	info.si_addr = (void *)t->arch.fault_address;
-	signal_force(sig, &info);
+	raise_fault(sig, code, t->arch.fault_address);
 }
 
 static void fault_in_libos(struct host_ucontext *uc, u64 address)
