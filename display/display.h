@@ -11,6 +11,8 @@
  *
  * bailey-display-windows WIDTHxHEIGHT    the size to begin with
  *     WINDOWS_READY is a pipe to the supervisor: closed when it is there.
+ * bailey-display-wayland    Wayland programs on the X server; WAYLAND_LISTENER
+ *     listens for them.  It runs while somebody uses it.
  * bailey-display-session --certificate   writes key, certificate, fingerprint
  * bailey-display-session USER CLIPBOARD
  *     SESSION_SOCKET is the connection, SESSION_REPORT a pipe to the
@@ -23,6 +25,7 @@
 
 enum { SESSION_SOCKET = 3, SESSION_REPORT = 4, SESSION_SECRET = 5 };
 enum { WINDOWS_READY = 3 };
+enum { WAYLAND_LISTENER = 3 };
 enum report { REPORT_ADMITTED = 'A', REPORT_REFUSED = 'R' };
 
 enum { DISPLAY_PORT = 3389 }; /* inside; cli/display.c publishes it */

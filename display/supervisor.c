@@ -13,6 +13,7 @@
  */
 #include "display/access.h"
 #include "display/display.h"
+#include "display/wayland_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,7 +50,7 @@ static int wake[2]; /* signal handlers write a byte here */
 /* Of the command line. */
 enum { WORD_USER = 1, WORD_CLIPBOARD, WORD_SIZE, WORD_PROGRAM };
 static char **words;
-static char session_path[4096], windows_path[4096];
+static char session_path[4096], windows_path[4096], wayland_path[4096];
 
 static _Noreturn void die(int status, const char *fmt, ...)
 {
@@ -134,6 +135,7 @@ static void find_others(const char *self)
 {
 	snprintf(session_path, sizeof(session_path), "%s-session", self);
 	snprintf(windows_path, sizeof(windows_path), "%s-windows", self);
+	snprintf(wayland_path, sizeof(wayland_path), "%s-wayland", self);
 }
 
 /* Print it where the owner reads it. */
@@ -254,7 +256,10 @@ static void set_environment(void)
 	    !mkdir(DISPLAY_DIR "/runtime", 0700))
 		setenv("XDG_RUNTIME_DIR", DISPLAY_DIR "/runtime", 1);
 	setenv("XDG_SESSION_TYPE", "x11", 1);
-	unsetenv("WAYLAND_DISPLAY");
+	wayland_listen(wayland_path);
+	/* who can do both does without one process more */
+	setenv("GDK_BACKEND", "x11,wayland", 0);
+	setenv("MOZ_ENABLE_WAYLAND", "0", 0);
 }
 
 static void start_program(void)
@@ -416,6 +421,8 @@ static void reap(void)
 			maker = 0;
 			is_uncertain = !certified(status);
 		}
+		if (wayland_reap(pid, status))
+			continue;
 		if (pid == server) {
 			kill(program, SIGKILL);
 			die(STATUS_OURS, "the X server has ended");
@@ -448,7 +455,7 @@ static void serve(bool is_viewer, bool is_asking, int listener)
 
 static _Noreturn void attend(int listener)
 {
-	enum { WAKE, VIEWER, PASSWORD, FINGERPRINT, SESSIONS };
+	enum { WAKE, VIEWER, PASSWORD, FINGERPRINT, WAYLAND, SESSIONS };
 	struct pollfd p[SESSIONS_MAX + SESSIONS];
 	char bytes[64];
 
@@ -457,6 +464,7 @@ static _Noreturn void attend(int listener)
 		p[VIEWER].fd = maker ? -1 : listener;
 		p[PASSWORD].fd = access_password_socket();
 		p[FINGERPRINT].fd = maker ? -1 : access_fingerprint_socket();
+		p[WAYLAND].fd = wayland_fd();
 		for (int i = 0; i < SESSIONS_MAX; i++)
 			p[SESSIONS + i].fd = sessions[i].pid ?
 				sessions[i].report : -1;
@@ -477,6 +485,8 @@ static _Noreturn void attend(int listener)
 		if (p[VIEWER].revents || p[FINGERPRINT].revents)
 			serve(p[VIEWER].revents, p[FINGERPRINT].revents,
 			      listener);
+		if (p[WAYLAND].revents && wayland_fd() >= 0)
+			wayland_start();
 	}
 }
 

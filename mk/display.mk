@@ -1,17 +1,30 @@
-# The display: three guest programs beside the command, in display/.  Built only
+# The display: four guest programs beside the command, in display/.  Built only
 # where the libraries' headers are (DEPS_DISPLAY); without them `bailey run
 # --display` says what is missing.
 DEPS_DISPLAY := freerdp2-dev libx11-dev libxtst-dev libxdamage-dev \
-	libxfixes-dev libxrandr-dev libssl-dev pkg-config
+	libxfixes-dev libxrandr-dev libssl-dev pkg-config libwayland-dev \
+	wayland-protocols libxkbcommon-x11-dev libpixman-1-dev libxrender-dev \
+	libxext-dev
 DISPLAY_PC := freerdp-server2 freerdp2 winpr2 x11 xtst xdamage xfixes xrandr libcrypto
-DISPLAY_FOUND := $(shell pkg-config --exists $(DISPLAY_PC) 2>/dev/null && echo yes)
+WAYLAND_PC := wayland-server xkbcommon-x11 xcb pixman-1 x11 xext xfixes xrender
+DISPLAY_FOUND := $(shell pkg-config --exists $(DISPLAY_PC) $(WAYLAND_PC) \
+	wayland-protocols wayland-scanner 2>/dev/null && echo yes)
 # Headers of others: their warnings are not ours.
 DISPLAY_INC = $(subst -I/,-isystem /,$(shell pkg-config --cflags \
-	$(DISPLAY_PC) 2>/dev/null))
+	$(DISPLAY_PC) $(WAYLAND_PC) 2>/dev/null))
 DISPLAY_OUT := $(B)/display-programs
 DISPLAY_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -I. -MMD -MP
 SESSION_OBJ := $(patsubst %,$(B)/display/%.o,session login screen pointer \
 	input layout clipboard certificate keys framebuffer turn resize size)
+
+WAYLAND_OBJ := $(patsubst %,$(B)/display/wayland/%.o,main surface subsurface \
+	window shell toplevel popup seat pointer cursor keyboard data selection)
+PROTOCOLS := $(shell pkg-config --variable=pkgdatadir wayland-protocols \
+	2>/dev/null)
+PROTOCOL_xdg-shell := $(PROTOCOLS)/stable/xdg-shell/xdg-shell.xml
+PROTOCOL_xdg-decoration := \
+	$(PROTOCOLS)/unstable/xdg-decoration/xdg-decoration-unstable-v1.xml
+PROTOCOL_OBJ := $(B)/display/xdg-shell.o $(B)/display/xdg-decoration.o
 
 ifeq ($(DISPLAY_FOUND),yes)
 all: display
@@ -20,11 +33,12 @@ all: display-missing
 endif
 
 display: $(B)/tests/rdp-type $(DISPLAY_OUT)/bailey-display $(DISPLAY_OUT)/bailey-display-session \
-	$(DISPLAY_OUT)/bailey-display-windows
+	$(DISPLAY_OUT)/bailey-display-windows $(DISPLAY_OUT)/bailey-display-wayland
 display-missing:
 	@echo "without a display: needs the packages $(DEPS_DISPLAY)"
 
-$(DISPLAY_OUT)/bailey-display: $(B)/display/supervisor.o $(B)/display/access.o
+$(DISPLAY_OUT)/bailey-display: $(B)/display/supervisor.o $(B)/display/access.o \
+		$(B)/display/wayland_socket.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^
 $(DISPLAY_OUT)/bailey-display-windows: $(B)/display/windows.o $(B)/display/size.o
@@ -33,6 +47,18 @@ $(DISPLAY_OUT)/bailey-display-windows: $(B)/display/windows.o $(B)/display/size.
 $(DISPLAY_OUT)/bailey-display-session: $(SESSION_OBJ)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(shell pkg-config --libs $(DISPLAY_PC) 2>/dev/null)
+$(DISPLAY_OUT)/bailey-display-wayland: $(WAYLAND_OBJ) $(PROTOCOL_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(shell pkg-config --libs $(WAYLAND_PC) 2>/dev/null)
+$(B)/gen/%-server.h:
+	@mkdir -p $(@D)
+	wayland-scanner server-header $(PROTOCOL_$*) $@
+$(PROTOCOL_OBJ): $(B)/display/%.o:
+	@mkdir -p $(@D)
+	wayland-scanner private-code $(PROTOCOL_$*) $(B)/gen/$*.c
+	$(CC) -O2 -c -o $@ $(B)/gen/$*.c
+$(WAYLAND_OBJ): DISPLAY_CFLAGS += -I$(B)/gen
+$(WAYLAND_OBJ): | $(B)/gen/xdg-shell-server.h $(B)/gen/xdg-decoration-server.h
 $(B)/tests/rdp-type: tests/display/rdp-type.c
 	@mkdir -p $(@D) $(B)/display
 	$(CC) $(DISPLAY_CFLAGS) -MF $(B)/display/rdp-type.d \
@@ -43,4 +69,4 @@ $(B)/display/%.o: display/%.c
 	$(CC) $(DISPLAY_CFLAGS) $(DISPLAY_INC) -c -o $@ $<
 .PHONY: display display-missing
 -include $(SESSION_OBJ:.o=.d) $(B)/display/supervisor.d $(B)/display/access.d \
-	$(B)/display/windows.d
+	$(B)/display/windows.d $(B)/display/wayland_socket.d $(WAYLAND_OBJ:.o=.d)

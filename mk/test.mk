@@ -10,9 +10,11 @@ DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace openssh-server \
 
 # For tests/display: a client to look with, programs to look at.
 DEPS_DISPLAY_TEST := xvfb xterm mousepad xdotool xclip freerdp2-x11 x11-apps \
-	x11-utils imagemagick
-# For tests/display/gl.sh, with test-all too: Mesa's software drivers.
-DEPS_ALL += mesa-utils mesa-vulkan-drivers vulkan-tools toppler
+	x11-utils imagemagick foot wl-clipboard
+# For tests/display/gl.sh and wayland.sh, with test-all too: Mesa's software
+# drivers, toolkits.
+DEPS_ALL += mesa-utils mesa-vulkan-drivers vulkan-tools toppler \
+	gtk-3-examples gtk-4-examples
 
 # Installs what is missing; needs root or sudo only if something is.
 deps:
