@@ -8,6 +8,7 @@ kernel charges to nobody, and other work.
 """
 import os
 import resource
+import tempfile
 import time
 
 
@@ -33,6 +34,13 @@ def meminfo(name):
 
 def available():
     return meminfo("MemAvailable")
+
+
+def state_directory():
+    """A directory for sandboxes' state in memory, as XDG_RUNTIME_DIR and /run
+    are on a host with systemd; the caller removes it."""
+    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    return tempfile.mkdtemp(prefix="bailey-state.", dir=shm)
 
 
 def settled(look=available):

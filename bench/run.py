@@ -25,6 +25,7 @@ import tempfile
 import time
 
 import hostcpu
+import hostmem
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # nginx, for an ordinary user
@@ -50,6 +51,8 @@ class Bench:
         self.rounds = args.rounds
         self.tmp = tempfile.mkdtemp(prefix="bailey-bench.")
         os.chmod(self.tmp, 0o777)
+        self.state = hostmem.state_directory()
+        os.environ["XDG_RUNTIME_DIR"] = self.state
         self.rows = []
         self.port = 20000 + os.getpid() % 20000
 
@@ -467,6 +470,7 @@ def main():
             getattr(b, name)()
     finally:
         shutil.rmtree(b.tmp, ignore_errors=True)
+        shutil.rmtree(b.state, ignore_errors=True)
         if args.json:
             with open(args.json, "w") as f:
                 json.dump(b.rows, f, indent=1)

@@ -25,6 +25,8 @@ import tempfile
 import threading
 import time
 
+import hostmem
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # nginx, for an ordinary user
 PYTHON = "/usr/bin/python3"
@@ -122,8 +124,8 @@ class Bench:
         self.rounds, self.redis_mb = args.rounds, args.redis_mb
         self.tmp = tempfile.mkdtemp(prefix="bailey-save.")
         os.chmod(self.tmp, 0o755)
-        os.mkdir(self.path("run"), 0o700)
-        os.environ["XDG_RUNTIME_DIR"] = self.path("run")
+        self.state = hostmem.state_directory()
+        os.environ["XDG_RUNTIME_DIR"] = self.state
         os.environ["XDG_CACHE_HOME"] = self.path("cache")
         self.rows = []
         self.port = 12000 + os.getpid() % 18000  # none that is given out
@@ -575,6 +577,7 @@ def main():
     finally:
         subprocess.run([b.bailey, "rm", "-f", "-a"], capture_output=True)
         shutil.rmtree(b.tmp, ignore_errors=True)
+        shutil.rmtree(b.state, ignore_errors=True)
         if args.json:
             with open(args.json, "w") as f:
                 json.dump(b.rows, f, indent=1)
