@@ -1,30 +1,43 @@
 /*
  * clones.c - see clones.h.
  *
- * The image is unpacked already; each clone is started by a child of its own
- * (a process starts one sandbox), a few at a time, which reports through
- * memory that we share.  The first goes alone: if it fails, so would all.  A
- * clone either runs or has left nothing behind; those that run stay when
- * another one fails.
+ * The image is unpacked already; a few children start one clone after the
+ * other and report through memory that all share.  The first goes alone: if
+ * it fails, so would all.  A clone either runs or has left nothing behind;
+ * those that run stay when another one fails.
  */
 #include "cli/clones.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SHOWN_ERRORS = 3 };
+enum { SHOWN_ERRORS = 3, WORKER_CLONES = 32 };
 
 struct result {
-	pid_t pid;
-	bool is_started;
+	bool is_tried, is_started;
 	char id[65], libos[256];
 	struct err e;
 };
+struct batch { /* shared with the workers */
+	atomic_uint next; /* clone to be started */
+	struct result all[];
+};
+
+static bool is_interrupted(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	return sigismember(&pending, SIGINT) ||
+		sigismember(&pending, SIGTERM) ||
+		sigismember(&pending, SIGHUP);
+}
 
 /* ---- one clone ---------------------------------------------------------- */
 static char *clone_name(const struct clones *c, const struct resuming *s,
@@ -81,58 +94,64 @@ static void clone_start(const struct clones *c, const struct resuming *s,
 	out->is_started = true;
 }
 
-static int clone_fork(const struct clones *c, const struct resuming *s,
-		      const struct request *r, struct result *all, unsigned n)
+/* Starts clones until there are none left, or enough for one process: what
+ * each leaves in its memory, the next one's monitor begins with. */
+static _Noreturn void worker(const struct clones *c, const struct resuming *s,
+			     const struct request *r, struct batch *b)
 {
-	all[n].pid = fork();
-	if (all[n].pid == 0) {
-		clone_start(c, s, r, all, n);
-		_exit(0);
+	unsigned n, done;
+
+	for (done = 0; done < WORKER_CLONES && !is_interrupted(); done++) {
+		n = atomic_fetch_add(&b->next, 1);
+		if (n >= c->count)
+			break;
+		b->all[n].is_tried = true;
+		clone_start(c, s, r, b->all, n);
+		if (n == 0)
+			break;
 	}
-	return all[n].pid < 0 ? err_set(&all[n].e, STATUS_OURS, "fork: %s",
-					strerror(errno)) : 0;
+	_exit(0);
 }
 
 /* ---- all of them -------------------------------------------------------- */
-static bool is_interrupted(void)
+/* The first goes alone: if it fails, so would all. */
+static void start_all(const struct clones *c, const struct resuming *s,
+		      const struct request *r, struct batch *b)
 {
-	sigset_t pending;
+	long width = sysconf(_SC_NPROCESSORS_ONLN) + 1, running = 0;
+	unsigned next;
 
-	sigpending(&pending);
-	return sigismember(&pending, SIGINT) ||
-		sigismember(&pending, SIGTERM) ||
-		sigismember(&pending, SIGHUP);
-}
+	while ((next = atomic_load(&b->next)) < c->count && !is_interrupted()) {
+		pid_t pid;
 
-/* Returns how many were tried. */
-static unsigned start_all(const struct clones *c, const struct resuming *s,
-			  const struct request *r, struct result *all)
-{
-	long width = sysconf(_SC_NPROCESSORS_ONLN) + 1;
-	unsigned n = 0;
-	long running = 0;
-
-	while (n < c->count && !is_interrupted()) {
-		if (n == 1 && !all[0].is_started)
+		if (next && !b->all[0].is_started)
 			break;
-		if (clone_fork(c, s, r, all, n++))
+		pid = fork();
+		if (pid == 0)
+			worker(c, s, r, b);
+		if (pid < 0) {
+			err_set(&b->all[next].e, STATUS_OURS, "fork: %s",
+				strerror(errno));
+			b->all[next].is_tried = true;
 			break;
+		}
 		running++;
-		while (running && (running >= width || n == 1) &&
+		while (running && (running >= width || !next) &&
 		       wait(NULL) > 0)
 			running--;
 	}
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
-	return n;
 }
 
 static int report(const struct clones *c, const struct resuming *s,
-		  const struct result *all, unsigned tried, uint64_t ns)
+		  const struct result *all, uint64_t ns)
 {
 	unsigned started = 0, failed = 0;
 
-	for (unsigned n = 0; n < tried; n++) {
+	for (unsigned n = 0; n < c->count; n++) {
+		if (!all[n].is_tried)
+			continue;
 		if (all[n].is_started) {
 			started++;
 			printf("%s\n", all[n].id);
@@ -142,7 +161,7 @@ static int report(const struct clones *c, const struct resuming *s,
 			     "ended while it was started");
 		}
 	}
-	if (failed || tried < c->count)
+	if (started < c->count)
 		return fail("%u of %u clones run%s", started, c->count,
 			    failed ? "" : "; interrupted");
 	if (!c->is_quiet)
@@ -156,13 +175,13 @@ int clones_start(const struct clones *c, const struct resuming *s,
 		 const struct request *r)
 {
 	struct request same = *r;
-	struct result *all = mmap(NULL, c->count * sizeof(*all), PROT_READ |
-		PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct batch *b = mmap(NULL, sizeof(*b) +
+		c->count * sizeof(b->all[0]), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t start = monotonic_ns();
-	unsigned tried;
 	struct err e;
 
-	if (all == MAP_FAILED)
+	if (b == MAP_FAILED)
 		return fail("%u clones: %s", c->count, strerror(errno));
 	if (c->name && c->count > 1 && !strstr(c->name, "{}"))
 		return fail("name \"%s\": {} is needed in it, for the clone's "
@@ -173,6 +192,6 @@ int clones_start(const struct clones *c, const struct resuming *s,
 	/* signals are blocked: a clone is started whole or not at all */
 	if (c->shares_network)
 		same.config.empty_network = sandbox_empty_network();
-	tried = start_all(c, s, &same, all);
-	return report(c, s, all, tried, monotonic_ns() - start);
+	start_all(c, s, &same, b);
+	return report(c, s, b->all, monotonic_ns() - start);
 }

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,21 @@
 #endif
 #define HEAP_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-/* One per process: the command starts one sandbox, once. */
+/* The one that is being started. */
 static struct monitor the_monitor;
+
+/* What an earlier one left, but for what sandbox_share() found.  The rest is
+ * zero as it comes: clearing it would cost the monitor its pages. */
+static void monitor_clear(struct monitor *m)
+{
+	memset(m, 0, offsetof(struct monitor, trees));
+	memset(m->trees, 0, m->tree_count * sizeof(m->trees[0]));
+	memset(m->ports, 0, m->port_count * sizeof(m->ports[0]));
+	m->tree_count = m->port_count = 0;
+	memset(&m->image, 0, sizeof(m->image));
+	memset(&m->heap, 0, offsetof(struct monitor, signals) -
+	       offsetof(struct monitor, heap));
+}
 
 static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 {
@@ -46,7 +60,7 @@ static void monitor_init(struct monitor *m, const struct sandbox_config *c)
 			      &m->cgroup, &m->cgroup_events, &m->network };
 	size_t i;
 
-	/* Zero as it comes: clearing it would cost the monitor its pages. */
+	monitor_clear(m);
 	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
 		*none[i] = -1;
 	m->config = c;

@@ -131,7 +131,7 @@ void sandbox_begin(const struct sandbox_config *c);
  */
 int sandbox_start(const struct sandbox_config *c, struct sandbox *out,
 		  struct err *e);
-/* For a process whose children start a sandbox each: find once what all of them
+/* For a process that, or whose children, start many: find once what all of them
  * would find. */
 void sandbox_share(void);
 /* Wait for the end: *status as wait(2) has it; text (may be NULL) gets why
