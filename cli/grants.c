@@ -174,6 +174,35 @@ int grants_match(const struct request *r, const json_t *trees,
 	return check_used(&m, e);
 }
 
+static const char *place_of(const struct tree *t, const char *rootfs)
+{
+	struct err ignored;
+
+	if (!strcmp(t->kind, "system") && view_has_system(t->guest))
+		return t->guest;
+	if (!strcmp(t->kind, "rootfs"))
+		return rootfs;
+	return strcmp(t->kind, "display") ? NULL : display_programs(&ignored);
+}
+
+json_t *grants_trees(const json_t *manifest, const char *rootfs)
+{
+	json_t *all = json_array(), *o;
+	struct err ignored;
+	struct tree t;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(manifest, "bailey"),
+					   "trees"), i, o) {
+		const char *host = tree_read(o, &t, &ignored) ? NULL :
+			place_of(&t, rootfs);
+
+		json_array_append_new(all, json_pack("{s:s}", "Host",
+						     host ? host : ""));
+	}
+	return all;
+}
+
 /* ---- ports -------------------------------------------------------------- */
 /* "9000+:80" for clone 3 is "9003:80". */
 static char *count_up(const char *s, unsigned clone)

@@ -168,6 +168,7 @@ static int check_and_unpack(struct resuming *s, struct image *i,
 
 	if (image_check_host(i, s->any_processor, trees_find, trees, e))
 		return -1;
+	image_use_files(i, trees_find, trees);
 	session_prepare();
 	return image_unpack(i, false, &s->unpacked, show, &s->progress, e);
 }

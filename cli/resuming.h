@@ -44,6 +44,9 @@ const char *id_text(const uint8_t id[16], char out[33]);
 /* Fills l with the trees in the order of the image, from what r grants. */
 int grants_match(const struct request *r, const json_t *trees,
 		 struct mount_list *l, struct err *e);
+/* Where an image's trees are on this host, as trees_find() takes it: system
+ * directories, and the root file system if it is given; nothing else. */
+json_t *grants_trees(const json_t *manifest, const char *rootfs);
 /* -p with "HOST+:GUEST" for a clone: HOST counts up from it. */
 int grants_ports(struct request *r, const struct strings *ports,
 		 unsigned clone, struct err *e);

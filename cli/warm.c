@@ -17,7 +17,7 @@
 
 struct warm {
 	struct progress progress;
-	const char *passphrase_file;
+	const char *passphrase_file, *rootfs;
 	bool is_list, is_removing, is_json, is_quiet;
 };
 
@@ -30,6 +30,7 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	case OPT_REMOVE: o->is_removing = true; return 0;
 	case OPT_QUIET: o->is_quiet = true; return 0;
 	case OPT_PASSPHRASE_FILE: o->passphrase_file = arg; return 0;
+	case OPT_ROOTFS: o->rootfs = arg; return 0;
 	case OPT_PROGRESS: return progress_parse(&o->progress, arg, e);
 	case OPT_FORMAT:
 		if (strcmp(arg, "json"))
@@ -122,12 +123,17 @@ static int warm(struct warm *o, const char *file, struct err *e)
 	struct image *i = image_open_asking(file, o->passphrase_file, e);
 	struct image_unpacked u;
 	struct entry entry;
+	const char *text;
 	char id[33];
+	size_t size;
 	int failed;
 
 	if (!i)
 		return -1;
 	id_text(image_id(i), id);
+	text = image_manifest(i, &size);
+	image_use_files(i, trees_find, grants_trees(json_loadb(text, size, 0,
+						NULL), o->rootfs));
 	failed = image_warm(i, &u, progress_show, &o->progress, e);
 	progress_end(&o->progress);
 	image_close(i);

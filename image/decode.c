@@ -9,9 +9,14 @@
 #include "image/reader.h"
 #include "image/util.h"
 
-uint64_t image_index_size(const struct image_index *x)
+static size_t head_size(uint32_t version)
 {
-	return sizeof(*x) +
+	return version == 1 ? IMAGE_INDEX_SIZE_1 : sizeof(struct image_index);
+}
+
+uint64_t image_index_size(const struct image_index *x, uint32_t version)
+{
+	return head_size(version) +
 		(uint64_t)x->parent_count * sizeof(struct image_parent) +
 		(uint64_t)x->frame_count * sizeof(struct image_blob) +
 		(uint64_t)x->ref_pages * sizeof(struct image_ref) +
@@ -20,6 +25,7 @@ uint64_t image_index_size(const struct image_index *x)
 		(uint64_t)x->space_count * sizeof(struct image_space) +
 		(uint64_t)x->run_count * sizeof(struct image_run) +
 		(uint64_t)x->file_count * sizeof(struct image_file_entry) +
+		(uint64_t)x->base_count * sizeof(struct image_base) +
 		x->strings_size;
 }
 
@@ -58,6 +64,8 @@ static int check_counts(const struct image *i, struct err *e)
 		return bad(i, "number of frames", e);
 	if (!x->space_count || x->space_count > PAGES_SPACES_MAX)
 		return bad(i, "number of spaces", e);
+	if (x->base_count > x->stored_pages || x->pad)
+		return bad(i, "number of bases", e);
 	if (x->run_count > IMAGE_RUNS_MAX || x->file_count > IMAGE_FILES_MAX ||
 	    x->strings_size > IMAGE_STRINGS_MAX)
 		return bad(i, "number of runs or files", e);
@@ -65,7 +73,7 @@ static int check_counts(const struct image *i, struct err *e)
 	    !is_text(x->libos_id, sizeof(x->libos_id)) ||
 	    !is_text(x->bailey_version, sizeof(x->bailey_version)))
 		return bad(i, "text", e);
-	if (image_index_size(x) != i->trailer.index_raw)
+	if (image_index_size(x, i->header.version) != i->trailer.index_raw)
 		return bad(i, "size", e);
 	return 0;
 }
@@ -73,7 +81,7 @@ static int check_counts(const struct image *i, struct err *e)
 static void point_tables(struct image *i)
 {
 	const struct image_index *x = &i->index;
-	const uint8_t *p = i->raw + sizeof(*x);
+	const uint8_t *p = i->raw + head_size(i->header.version);
 
 	i->parent = (const void *)p;
 	i->frame = (const void *)(i->parent + x->parent_count);
@@ -82,7 +90,8 @@ static void point_tables(struct image *i)
 	i->space = (const void *)(i->hash + x->stored_pages + x->ref_pages);
 	i->run = (const void *)(i->space + x->space_count);
 	i->file = (const void *)(i->run + x->run_count);
-	i->strings = (const void *)(i->file + x->file_count);
+	i->base = (const void *)(i->file + x->file_count);
+	i->strings = (const void *)(i->base + x->base_count);
 }
 
 /* Frames and blobs follow each other from the header up to the index. */
@@ -229,15 +238,35 @@ static int check_names(const struct image *i, struct err *e)
 	return decode_files(i, e);
 }
 
+static int check_bases(const struct image *i, struct err *e)
+{
+	uint32_t k, least = 0;
+
+	for (k = 0; k < i->index.base_count; k++) {
+		const struct image_base *b = &i->base[k];
+
+		if (b->page < least || b->page >= i->index.stored_pages ||
+		    !b->count || b->count > i->index.stored_pages - b->page ||
+		    b->file >= i->index.file_count || b->pad ||
+		    b->offset % PAGE || b->offset >= IMAGE_ADDRESS_MAX)
+			return bad(i, "bases", e);
+		least = b->page + b->count;
+	}
+	return 0;
+}
+
 int decode_index(struct image *i, struct err *e)
 {
-	if (i->trailer.index_raw < sizeof(i->index))
+	size_t size = head_size(i->header.version);
+
+	if (i->trailer.index_raw < size)
 		return bad(i, "size", e);
-	memcpy(&i->index, i->raw, sizeof(i->index));
+	memcpy(&i->index, i->raw, size);
 	if (check_counts(i, e))
 		return -1;
 	point_tables(i);
-	if (check_frames(i, e) || check_spaces(i, e) || check_names(i, e))
+	if (check_frames(i, e) || check_spaces(i, e) || check_names(i, e) ||
+	    check_bases(i, e))
 		return -1;
 	return 0;
 }

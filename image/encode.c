@@ -216,6 +216,9 @@ static void put_files(struct image_writer *w, struct out *o)
 
 	for (i = 0; i < w->files; i++)
 		f[i] = w->file[i].entry;
+	if (w->bases)
+		memcpy(put(o, w->bases * sizeof(*w->base)), w->base,
+		       w->bases * sizeof(*w->base));
 	memcpy(put(o, w->strings_size), w->strings ? w->strings : "",
 	       w->strings_size);
 }
@@ -243,6 +246,7 @@ static void count(struct image_writer *w, struct image_index *x,
 	x->frame_count = frames;
 	x->run_count = (uint32_t)w->runs;
 	x->file_count = (uint32_t)w->files;
+	x->base_count = (uint32_t)w->bases;
 	x->strings_size = (uint32_t)w->strings_size;
 	processor_features(x->features);
 	processor_limit(x->features, w->level);
@@ -256,7 +260,7 @@ static uint8_t *encode(struct image_writer *w, struct image_index *x,
 		       const struct image_blob *frame, const struct refs *r,
 		       uint32_t name, size_t *size, struct err *e)
 {
-	uint64_t total = image_index_size(x);
+	uint64_t total = image_index_size(x, IMAGE_VERSION);
 	struct out o;
 	uint8_t *raw;
 

@@ -110,13 +110,11 @@ static int hash_file(const char *host, const char *path, uint64_t *size,
 }
 
 /* ---- writing ------------------------------------------------------------ */
-static bool is_known(const struct image_writer *w, uint32_t tree,
-		     const char *path, size_t size)
+static bool find_known(const struct image_writer *w, uint32_t tree,
+		       const char *path, size_t size, uint32_t *number)
 {
-	size_t k;
-
-	for (k = 0; k < w->files; k++) {
-		const struct image_file_entry *f = &w->file[k].entry;
+	for (*number = 0; *number < w->files; ++*number) {
+		const struct image_file_entry *f = &w->file[*number].entry;
 
 		if (f->tree == tree && f->path_size == size &&
 		    !memcmp(w->strings + f->path, path, size))
@@ -126,7 +124,7 @@ static bool is_known(const struct image_writer *w, uint32_t tree,
 }
 
 int writer_file(struct image_writer *w, uint32_t tree, const char *path,
-		const char *host, struct err *e)
+		const char *host, uint32_t *number, struct err *e)
 {
 	struct image_file_entry f = { .tree = tree };
 	size_t size = strlen(path);
@@ -134,7 +132,7 @@ int writer_file(struct image_writer *w, uint32_t tree, const char *path,
 	if (!image_is_below(path, size))
 		return FAIL(e, "the sandbox named a file that is not below "
 			    "its tree: %.200s", path);
-	if (is_known(w, tree, path, size))
+	if (find_known(w, tree, path, size, number))
 		return 0;
 	if (w->files == IMAGE_FILES_MAX)
 		return FAIL(e, "the sandbox uses more files than an image can "
@@ -149,6 +147,39 @@ int writer_file(struct image_writer *w, uint32_t tree, const char *path,
 		return -1;
 	w->file[w->files++].entry = f;
 	return 0;
+}
+
+/* ---- opening what an image names ---------------------------------------- */
+/* Programs inside do not see what is not for everybody to read: an image must
+ * not be a way to it. */
+int image_open_readable(const char *host, const char *path)
+{
+	struct stat st;
+	int fd = open_host(host, path, &st);
+
+	if (fd < 0 || (st.st_mode & S_IROTH))
+		return fd;
+	close(fd);
+	errno = EACCES;
+	return -1;
+}
+
+int image_open_named(const struct image *i, uint32_t number, struct err *e)
+{
+	const struct image_file_entry *f = &i->file[number];
+	char path[SAVE_PATH_MAX], host[2 * SAVE_PATH_MAX];
+	int fd;
+
+	memcpy(path, i->strings + f->path, f->path_size);
+	path[f->path_size] = 0;
+	if (!i->find ||
+	    !i->find(i->find_arg, f->tree, path, host, sizeof(host)))
+		return FAIL(e, "%s needs the file %.200s of a tree that is "
+			    "not given here (--rootfs gives one)", i->path,
+			    path);
+	fd = image_open_readable(host, path);
+	return fd >= 0 ? fd : FAIL(e, "%s needs %.300s: %s", i->path, host,
+				   strerror(errno));
 }
 
 /* ---- checking ----------------------------------------------------------- */

@@ -17,7 +17,7 @@
 
 #include "image/util.h"
 
-#define FEW 4u /* items that are not worth a thread */
+#define FEW 2u /* items that are not worth a thread */
 #define NO_ITEM 0xffffffffu
 
 struct item {
@@ -89,7 +89,8 @@ static int number_items(struct fill *f, uint32_t **known, struct err *e)
 		if (from != f->image)
 			which = 1 + f->image->ref[page -
 				f->image->index.stored_pages].parent;
-		if (number >= from->index.stored_pages)
+		if (number >= from->index.stored_pages ||
+		    (from != f->image && image_is_based(from, number)))
 			return FAIL(e, "%s takes pages from %s that are not "
 				    "there", f->image->path, from->path);
 		frame = image_frame_of(from, number);
@@ -224,6 +225,12 @@ struct fill *fill_start(struct image *i, struct layout *l, int out,
 	f->layout = l;
 	f->out = out;
 	pthread_mutex_init(&f->lock, NULL);
+	if (i->index.base_count && !i->find) {
+		FAIL(e, "%s needs files of its host that are not given here",
+		     i->path);
+		fill_free(f);
+		return NULL;
+	}
 	if (!make_items(f, e) && !write_tables(f, e) && !write_head(f, e))
 		return f;
 	fill_free(f);

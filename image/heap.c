@@ -211,7 +211,8 @@ int writer_flush_heap(struct image_writer *w, struct err *e)
 				writer_progress(w, given);
 			}
 			if (writer_page(w, 0, r->address +
-					(uint64_t)k * PAGE, w->heap + at, e))
+					(uint64_t)k * PAGE, w->heap + at, NULL,
+					e))
 				return -1;
 		}
 	}

@@ -30,7 +30,7 @@ typedef void (*image_progress_fn)(void *arg, const struct image_progress *p);
 
 /* ---- writing ------------------------------------------------------------ */
 struct image_options {
-	int level;               /* of zstd; 0: 5 at first, 1 if large */
+	int level;               /* of zstd; 0: 9 at first, 1 if large */
 	int threads;             /* 0: one per processor */
 	const char *since;       /* path of a previous image, or NULL */
 	const char *passphrase;  /* encrypt, or NULL */
@@ -104,6 +104,10 @@ void image_get_info(const struct image *i, struct image_info *out);
 uint32_t image_get_file(const struct image *i, uint32_t which,
 			char path[SAVE_PATH_MAX]);
 bool image_is_encrypted(const struct image *i);
+/* Where the files are that the image names, from now on (find: as in
+ * image_add_stream).  Pages that differ from a file's in some words cannot be
+ * unpacked without. */
+void image_use_files(struct image *i, image_file_fn find, void *arg);
 /* Everything: each frame's checksum, each run; names what is wrong. */
 int image_verify(struct image *i, image_progress_fn progress, void *arg,
 		 struct err *e);

@@ -15,6 +15,7 @@
 #include <zstd.h>
 
 #include "image/util.h"
+#include "image/words.h"
 
 #define GROUP_BYTES (IMAGE_FRAME_PAGES * PAGE)
 
@@ -42,16 +43,27 @@ struct pack {
 	bool has_group;
 };
 
-/* Measured on a python's memory (16 MB): level 5 makes it 11 % smaller than
- * level 1 and takes three times as long, which nobody notices when there is
- * not more. */
+/* The first LARGE_GROUPS are large and packed well, which nobody notices when
+ * there is not more; what follows is packed fast, by many.  Measured on a
+ * python's memory (22 MB, processor time to pack it): zstd -5 alone 4.8 MB in
+ * 0.16 s, in frames of 4 MiB 4.7 MB; words and level 9 3.9 MB in 0.28 s, in
+ * frames of 1 MiB 4.1 MB; level 1 alone 5.6 MB in 0.05 s. */
+#define LARGE_GROUPS 16u
+#define SMALL_GROUP_PAGES 256u
+#define LEVEL_FAST 2 /* up to here, no words */
+#define LEVEL_TEXT 5 /* more takes long, and gains little */
+
 static int level_of(const struct pack *p, uint64_t group)
 {
-	uint64_t done = group * GROUP_BYTES;
-
 	if (p->level)
 		return p->level;
-	return done < 16u << 20 ? 5 : done < 64u << 20 ? 3 : 1;
+	return group < LARGE_GROUPS / 2 ? 9 : group < LARGE_GROUPS ? 3 : 1;
+}
+
+static uint32_t pages_of(const struct pack *p, uint64_t group)
+{
+	return level_of(p, group) > LEVEL_FAST ? IMAGE_FRAME_PAGES :
+		SMALL_GROUP_PAGES;
 }
 
 /* ---- workers ------------------------------------------------------------ */
@@ -108,27 +120,94 @@ static void write_done(struct pack *p)
 	p->is_writing = false;
 }
 
-static int compress(struct pack *p, ZSTD_CCtx *c, struct group *g,
-		    int level, struct err *e)
+/* ---- one frame ---------------------------------------------------------- */
+/* Of one worker. */
+struct packer {
+	ZSTD_CCtx *context;
+	struct words words;
+	bool has_words;
+};
+
+static int bad_zstd(size_t n, struct err *e)
 {
-	size_t n = ZSTD_compressCCtx(c, g->out, p->out_room, g->in, g->raw,
-				     level);
+	return FAIL(e, "zstd: %s", ZSTD_getErrorName(n));
+}
+
+static int pack_plain(struct packer *r, struct group *g, size_t room,
+		      int level, struct err *e)
+{
+	size_t n = ZSTD_compressCCtx(r->context, g->out + 1, room - 1, g->in,
+				     g->raw, level);
 
 	if (ZSTD_isError(n))
-		return FAIL(e, "zstd: %s", ZSTD_getErrorName(n));
-	g->size = (uint32_t)n;
-	hash_short(g->check, g->out, n);
+		return bad_zstd(n, e);
+	g->out[0] = IMAGE_CODEC_PLAIN;
+	g->size = (uint32_t)n + 1;
+	return 0;
+}
+
+/* Where whole words are what is left, shorter matches are worth it. */
+static size_t pack_stream(struct packer *r, unsigned stream, uint8_t *out,
+			  size_t room, int level)
+{
+	ZSTD_CCtx_reset(r->context, ZSTD_reset_session_and_parameters);
+	ZSTD_CCtx_setParameter(r->context, ZSTD_c_compressionLevel, level);
+	if (stream == WORDS_RAW || stream == WORDS_TEXT)
+		ZSTD_CCtx_setParameter(r->context, ZSTD_c_minMatch, 3);
+	return ZSTD_compress2(r->context, out, room, r->words.stream[stream],
+			      r->words.size[stream]);
+}
+
+/* Each stream is a zstd frame, so that it has statistics of its own. */
+static int pack_words(struct packer *r, struct group *g, size_t room,
+		      int level, struct err *e)
+{
+	size_t at = 1, n;
+	unsigned s;
+
+	for (s = 0; s < WORDS_STREAMS; s++) {
+		if (!r->words.size[s])
+			continue;
+		n = pack_stream(r, s, g->out + at, room - at, level);
+		if (ZSTD_isError(n))
+			return bad_zstd(n, e);
+		at += n;
+	}
+	g->out[0] = IMAGE_CODEC_WORDS;
+	g->size = (uint32_t)at;
+	return 0;
+}
+
+static int compress(struct pack *p, struct packer *r, struct group *g,
+		    int level, struct err *e)
+{
+	bool is_split = level > LEVEL_FAST;
+
+	if (is_split && !r->has_words) {
+		r->has_words = !words_init(&r->words, GROUP_BYTES);
+		is_split = r->has_words;
+	}
+	if (is_split) {
+		words_split(&r->words, g->in, g->raw);
+		is_split = !words_is_text(&r->words);
+		if (!is_split && !p->level && level > LEVEL_TEXT)
+			level = LEVEL_TEXT;
+	}
+	if (is_split ? pack_words(r, g, p->out_room, level, e) :
+	    pack_plain(r, g, p->out_room, level, e))
+		return -1;
+	hash_short(g->check, g->out, g->size);
 	return 0;
 }
 
 static void *work(void *arg)
 {
+	struct packer r = { .context = ZSTD_createCCtx() };
 	struct pack *p = arg;
-	ZSTD_CCtx *c = ZSTD_createCCtx();
 	struct err e;
 
 	pthread_mutex_lock(&p->lock);
-	if (!c && FAIL(&e, "out of memory for zstd"))
+	if (!r.context && FAIL(&e, "out of memory for zstd"))
 		set_failed(p, &e);
 	while (!p->has_failed) {
 		struct group *g;
@@ -143,7 +222,7 @@ static void *work(void *arg)
 		level = level_of(p, p->taken);
 		g = &p->group[p->taken++ % p->groups];
 		pthread_mutex_unlock(&p->lock);
-		rc = compress(p, c, g, level, &e);
+		rc = compress(p, &r, g, level, &e);
 		pthread_mutex_lock(&p->lock);
 		if (rc)
 			set_failed(p, &e);
@@ -151,7 +230,9 @@ static void *work(void *arg)
 		write_done(p);
 	}
 	pthread_mutex_unlock(&p->lock);
-	ZSTD_freeCCtx(c);
+	ZSTD_freeCCtx(r.context);
+	if (r.has_words)
+		words_free(&r.words, GROUP_BYTES);
 	return NULL;
 }
 
@@ -182,8 +263,8 @@ struct pack *pack_start(struct sink *s, int level, int threads,
 		threads = processor_count();
 	p->sink = s;
 	p->level = level;
-	p->groups = (size_t)threads * 3 + 2;
-	p->out_room = ZSTD_compressBound(GROUP_BYTES);
+	p->groups = (size_t)threads * 2 + 2;
+	p->out_room = ZSTD_compressBound(WORDS_ROOM(GROUP_BYTES)) + 8192;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
 	p->group = calloc(p->groups, sizeof(*p->group));
@@ -270,7 +351,7 @@ void *pack_page(struct pack *p, struct err *e)
 
 void pack_push(struct pack *p)
 {
-	if (++p->used == IMAGE_FRAME_PAGES)
+	if (++p->used == pages_of(p, p->filled))
 		give_group(p);
 }
 

@@ -15,7 +15,8 @@
 #include "lib/err.h"
 
 struct pack;
-/* level: of zstd; 0: high for the first megabytes, then fast. */
+/* level: of zstd; 0: high for the first megabytes, then fast.  From level 3
+ * on pages are split into words (words.h) first, if they are not text. */
 struct pack *pack_start(struct sink *s, int level, int threads,
 			struct err *e);
 /* Where the next page goes; NULL when a worker has failed (e filled). */

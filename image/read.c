@@ -120,10 +120,11 @@ static int read_header(struct image *i, struct err *e)
 		return FAIL(e, "%s is damaged: its header (bytes 0 to %zu) "
 			    "does not match its checksum", i->path,
 			    sizeof(*h) - 1);
-	if (h->version != IMAGE_VERSION)
+	if (h->version < IMAGE_VERSION_OLDEST || h->version > IMAGE_VERSION)
 		return FAIL(e, "%s has version %u of the format, this bailey "
-			    "reads %u: use the bailey that made it, or a newer "
-			    "one", i->path, h->version, IMAGE_VERSION);
+			    "reads %u to %u: use the bailey that made it, or "
+			    "a newer one", i->path, h->version,
+			    IMAGE_VERSION_OLDEST, IMAGE_VERSION);
 	if (h->header_size != sizeof(*h) || h->pad)
 		return FAIL(e, "%s is damaged: its header", i->path);
 	return 0;
@@ -298,6 +299,12 @@ uint32_t image_get_file(const struct image *i, uint32_t which,
 	memcpy(path, i->strings + f->path, f->path_size);
 	path[f->path_size] = 0;
 	return f->tree;
+}
+
+void image_use_files(struct image *i, image_file_fn find, void *arg)
+{
+	i->find = find;
+	i->find_arg = arg;
 }
 
 bool image_is_encrypted(const struct image *i)

@@ -33,13 +33,16 @@ struct image {
 	const struct image_space *space;
 	const struct image_run *run;
 	const struct image_file_entry *file;
+	const struct image_base *base;
 	const char *strings;
 	uint32_t *first;        /* of each frame: number of its first page */
 	char *manifest;
 	struct image **parents; /* opened by image_need_parents() */
+	image_file_fn find;     /* image_use_files() */
+	void *find_arg;
 };
 
-uint64_t image_index_size(const struct image_index *x);
+uint64_t image_index_size(const struct image_index *x, uint32_t version);
 void image_make_id(uint8_t id[16], const struct image_header *h,
 		   const uint8_t index_check[16]);
 /* Points the tables into i->raw and checks all of them. */
@@ -48,16 +51,36 @@ int decode_index(struct image *i, struct err *e);
 int decode_files(const struct image *i, struct err *e);
 uint32_t image_frame_of(const struct image *i, uint32_t page);
 
-/* One frame into buf (room for IMAGE_FRAME_PAGES), checked. dctx: a
- * ZSTD_DCtx of the calling thread; spare: ZSTD_compressBound of a frame. */
+/* One frame at a time, checked, into memory of one thread's reader. */
 struct frame_reader;
 struct frame_reader *frame_reader_new(struct err *e);
 void frame_reader_free(struct frame_reader *r);
+/* Without image_use_files() pages that have a base are as they are stored. */
 const uint8_t *frame_read(struct frame_reader *r, const struct image *i,
 			  uint32_t frame, struct err *e);
 /* Only the checksum of its bytes in the file. */
 int frame_check(struct frame_reader *r, const struct image *i, uint32_t frame,
 		struct err *e);
+/* ---- pages that a file of the host is the base of (base.c) --------------- */
+/* Does a file have to be added to it? */
+bool image_is_based(const struct image *i, uint32_t page);
+/* A file that is open for reading pages; of one thread. */
+struct base_file {
+	int fd;          /* -1: none */
+	uint32_t number; /* in the image's table */
+};
+/* Adds the files to the pages of a frame, and checks the sums. */
+int base_add(struct base_file *b, const struct image *i, uint32_t frame,
+	     uint8_t *data, struct err *e);
+void base_close(struct base_file *b);
+/* Page of a file, zeros behind its end; -1 with errno. */
+int base_read(int fd, uint64_t offset, uint8_t page[4096]);
+/* Opens one of the image's files where it is on this host, if programs inside
+ * may read it; -1 with e. */
+int image_open_named(const struct image *i, uint32_t number, struct err *e);
+/* host ends in path, which is below a tree; -1 with errno. */
+int image_open_readable(const char *host, const char *path);
+
 /* A blob, checked; the caller frees (one NUL is added). */
 char *image_blob(const struct image *i, const struct image_blob *b,
 		 const char *what, struct err *e);

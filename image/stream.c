@@ -64,6 +64,7 @@ static int bad(const struct stream *s, const char *what, struct err *e)
 static int take_pages(struct image_writer *w, struct stream *s,
 		      const struct save_record *r, struct err *e)
 {
+	const struct writer_map *map;
 	uint64_t at;
 
 	if (!r->space)
@@ -72,10 +73,11 @@ static int take_pages(struct image_writer *w, struct stream *s,
 		return bad(s, "size of pages", e);
 	if (r->address % PAGE || r->address >= IMAGE_ADDRESS_MAX - r->size)
 		return bad(s, "address of pages", e);
+	map = writer_find_map(w, r->space, r->address, r->size);
 	for (at = 0; at < r->size; at += PAGE) {
 		if (fill(s, PAGE, e) ||
 		    writer_page(w, r->space, r->address + at,
-				s->buf + s->start, e))
+				s->buf + s->start, map, e))
 			return -1;
 		s->start += PAGE;
 	}
@@ -86,27 +88,60 @@ static int take_pages(struct image_writer *w, struct stream *s,
 	return 0;
 }
 
+/* The path at the end of a record, size bytes with its NUL, and where the file
+ * is on this host. */
+static int take_path(struct stream *s, uint32_t tree, size_t size,
+		     char path[SAVE_PATH_MAX], char host[2 * SAVE_PATH_MAX],
+		     struct err *e)
+{
+	if (size < 2 || size > SAVE_PATH_MAX)
+		return bad(s, "a file without a name", e);
+	if (fill(s, size, e))
+		return -1;
+	memcpy(path, s->buf + s->start, size);
+	s->start += size;
+	if (path[size - 1] || strlen(path) != size - 1)
+		return bad(s, "a file's name", e);
+	if (!s->find || !s->find(s->arg, tree, path, host, 2 * SAVE_PATH_MAX))
+		return FAIL(e, "the sandbox left out pages of a file that is "
+			    "not known here: %.200s", path);
+	return 0;
+}
+
 static int take_file(struct image_writer *w, struct stream *s,
 		     const struct save_record *r, struct err *e)
 {
-	const char *path = (const char *)s->buf + s->start;
-	char host[2 * SAVE_PATH_MAX], copy[SAVE_PATH_MAX];
+	char host[2 * SAVE_PATH_MAX], path[SAVE_PATH_MAX];
+	uint32_t tree = (uint32_t)r->space, number;
 
-	if (r->size < 2 || r->size > SAVE_PATH_MAX ||
-	    r->space > UINT32_MAX)
-		return bad(s, "a file without a name", e);
-	if (fill(s, r->size, e))
+	if (r->space > UINT32_MAX)
+		return bad(s, "a file's tree", e);
+	return take_path(s, tree, r->size, path, host, e) ||
+		writer_file(w, tree, path, host, &number, e) ? -1 : 0;
+}
+
+static int take_map(struct image_writer *w, struct stream *s,
+		    const struct save_record *r, struct err *e)
+{
+	char host[2 * SAVE_PATH_MAX], path[SAVE_PATH_MAX];
+	struct writer_map m = { .space = r->space, .address = r->address };
+	struct save_map x;
+
+	if (r->size < sizeof(x))
+		return bad(s, "a mapping without a file", e);
+	if (fill(s, sizeof(x), e))
 		return -1;
-	path = (const char *)s->buf + s->start;
-	s->start += r->size;
-	if (path[r->size - 1] || strlen(path) != r->size - 1)
-		return bad(s, "a file's name", e);
-	memcpy(copy, path, r->size);
-	if (!s->find || !s->find(s->arg, (uint32_t)r->space, copy, host,
-				 sizeof(host)))
-		return FAIL(e, "the sandbox left out pages of a file that is "
-			    "not known here: %.200s", copy);
-	return writer_file(w, (uint32_t)r->space, copy, host, e);
+	memcpy(&x, s->buf + s->start, sizeof(x));
+	s->start += sizeof(x);
+	m.size = x.size;
+	m.offset = x.offset;
+	if (!r->space || r->address % PAGE || x.size % PAGE ||
+	    x.offset % PAGE || x.pad || r->address >= IMAGE_ADDRESS_MAX ||
+	    x.size > IMAGE_ADDRESS_MAX ||
+	    x.offset >= IMAGE_ADDRESS_MAX - x.size)
+		return bad(s, "a mapping's place", e);
+	return take_path(s, x.tree, r->size - sizeof(x), path, host, e) ||
+		writer_map(w, &m, x.tree, path, host, e) ? -1 : 0;
 }
 
 static int take_failure(struct stream *s, const struct save_record *r,
@@ -144,6 +179,8 @@ static int take_record(struct image_writer *w, struct stream *s,
 		return take_pages(w, s, &r, e);
 	case SAVE_FILE:
 		return take_file(w, s, &r, e);
+	case SAVE_MAP:
+		return take_map(w, s, &r, e);
 	case SAVE_FAILED:
 		return take_failure(s, &r, e);
 	case SAVE_END:

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "image/processor.h"
 #include "image/reader.h"
@@ -35,7 +36,8 @@ static int check_target(const char *path, const char *since, struct err *e)
 		    "give another name with -o", path);
 }
 
-/* All contents that the parent has count as present. */
+/* All contents that the parent has count as present, but for those that need
+ * its files: to store such a page again takes less than they would. */
 static int load_parent(struct image_writer *w, const char *path,
 		       const char *passphrase, struct err *e)
 {
@@ -50,7 +52,8 @@ static int load_parent(struct image_writer *w, const char *path,
 		return FAIL(e, "out of memory");
 	count = w->parent->index.stored_pages + w->parent->index.ref_pages;
 	for (i = 0; i < count; i++)
-		if (dedup_add(&w->pages, w->parent->hash[i].bytes,
+		if (!image_is_based(w->parent, i) &&
+		    dedup_add(&w->pages, w->parent->hash[i].bytes,
 			      PARENT_PAGE | i, e))
 			return -1;
 	return 0;
@@ -66,7 +69,7 @@ struct image_writer *image_create(const char *path,
 		FAIL(e, "out of memory");
 		return NULL;
 	}
-	w->sink.fd = w->sink.dir = -1;
+	w->sink.fd = w->sink.dir = w->base_fd = -1;
 	if (o)
 		w->options = *o;
 	if (crypto_ready(e) ||
@@ -92,8 +95,12 @@ fail:
 
 void image_discard(struct image_writer *w)
 {
+	size_t k;
+
 	if (!w)
 		return;
+	for (k = 0; k < w->files; k++)
+		free(w->file[k].host);
 	pack_free(w->pack);
 	sink_discard(&w->sink);
 	image_close(w->parent);
@@ -101,6 +108,10 @@ void image_discard(struct image_writer *w)
 	dedup_free(&w->pages);
 	big_free(w->run, w->run_room * sizeof(*w->run));
 	big_free(w->file, w->file_room * sizeof(*w->file));
+	big_free(w->map, w->map_room * sizeof(*w->map));
+	big_free(w->base, w->base_room * sizeof(*w->base));
+	if (w->base_fd >= 0)
+		close(w->base_fd);
 	big_free(w->strings, w->strings_room);
 	big_free(w->heap, w->heap_room);
 	big_free(w->heap_run, w->heap_run_room * sizeof(*w->heap_run));
@@ -136,7 +147,8 @@ static int add_run(struct image_writer *w, uint64_t space, uint64_t address,
 }
 
 int writer_page(struct image_writer *w, uint64_t space, uint64_t address,
-		const void *page, struct err *e)
+		const void *page, const struct writer_map *map,
+		struct err *e)
 {
 	uint8_t hash[16];
 	uint32_t number;
@@ -158,6 +170,8 @@ int writer_page(struct image_writer *w, uint64_t space, uint64_t address,
 		if (!place || dedup_add(&w->pages, hash, number, e))
 			return -1;
 		memcpy(place, page, PAGE);
+		if (map && writer_base(w, map, address, number, place, e))
+			return -1;
 		pack_push(w->pack);
 		w->stored++;
 	}

@@ -22,8 +22,14 @@ struct writer_run {
 	uint64_t space, address;
 	uint32_t page, count;
 };
+/* A stretch of a space that a file is mapped in. */
+struct writer_map {
+	uint64_t space, address, size, offset;
+	uint32_t file;
+};
 struct writer_file {
 	struct image_file_entry entry; /* path: of strings */
+	char *host;                    /* where it is, if it is mapped */
 };
 struct image_writer {
 	struct sink sink;
@@ -40,6 +46,12 @@ struct image_writer {
 	uint64_t mapped;              /* pages in runs */
 	struct writer_file *file;
 	size_t file_room, files;
+	struct writer_map *map;
+	size_t map_room, maps;
+	struct image_base *base;
+	size_t base_room, bases;
+	int base_fd;                  /* of the file used last, or -1 */
+	uint32_t base_file;
 	char *strings;
 	size_t strings_room, strings_size;
 	uint8_t *heap;                /* copied, not yet packed */
@@ -51,14 +63,28 @@ struct image_writer {
 	char libos_id[41];
 };
 
-/* A page at its address; the caller has checked both for form. */
+/* A page at its address; the caller has checked both for form.  map: what is
+ * mapped there, or NULL. */
 int writer_page(struct image_writer *w, uint64_t space, uint64_t address,
-		const void *page, struct err *e);
+		const void *page, const struct writer_map *map,
+		struct err *e);
 /* Packs the copied heap, if there is one that is not packed yet. */
 int writer_flush_heap(struct image_writer *w, struct err *e);
-/* A file that pages were left out for. */
+/* A file is mapped in a space: its pages may be the base of those there. */
+int writer_map(struct image_writer *w, const struct writer_map *m,
+	       uint32_t tree, const char *path, const char *host,
+	       struct err *e);
+const struct writer_map *writer_find_map(const struct image_writer *w,
+					 uint64_t space, uint64_t address,
+					 uint64_t size);
+/* Page number `page`, which is at address: leaves in data what differs from
+ * the file, and notes it, if that is worth it. */
+int writer_base(struct image_writer *w, const struct writer_map *m,
+		uint64_t address, uint32_t page, uint8_t *data,
+		struct err *e);
+/* A file that pages were left out for; its number. */
 int writer_file(struct image_writer *w, uint32_t tree, const char *path,
-		const char *host, struct err *e);
+		const char *host, uint32_t *number, struct err *e);
 int writer_string(struct image_writer *w, const char *s, size_t size,
 		  uint32_t *at, struct err *e);
 /* Sorts the runs and joins what adjoins; a page that came twice: an error. */

@@ -112,7 +112,8 @@ if [ -x /bin/busybox ]; then
 	cp /bin/busybox "$TMP/root/bin/sleep"
 	b run -d --name own --rootfs "$TMP/root" /bin/sleep 1000 >/dev/null
 	ok "save a program of another root" save own -o "$TMP/own.bly" --stop
-	ok "warm it" warm "$TMP/own.bly"
+	status "warm it without its root" 125 "$BAILEY" warm "$TMP/own.bly"
+	ok "warm it" warm --rootfs "$TMP/root" "$TMP/own.bly"
 	status "the root is not granted" 125 "$BAILEY" resume -d "$TMP/own.bly"
 	ok "resume it" resume -d --rootfs "$TMP/root" "$TMP/own.bly"
 	b rm -f own >/dev/null

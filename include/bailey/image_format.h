@@ -2,7 +2,7 @@
  * image_format.h - a saved sandbox in one file.
  *
  *   struct image_header     once, at offset 0
- *   frames                  zstd; each a group of pages, or one blob
+ *   frames                  groups of pages, then blobs; compressed
  *   index                   one zstd frame: the tables below, back to back
  *   struct image_trailer    the last bytes of the file
  *
@@ -29,13 +29,15 @@
 #ifndef BAILEY_IMAGE_FORMAT_H
 #define BAILEY_IMAGE_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x6567616d49796c42ull     /* "BlyImage" */
 #define IMAGE_END_MAGIC 0x646e456d49796c42ull /* "BlyImEnd" */
-#define IMAGE_VERSION 1u
+#define IMAGE_VERSION 2u
+#define IMAGE_VERSION_OLDEST 1u /* that is read */
 
-#define IMAGE_FRAME_PAGES 256u        /* at most, in one frame */
+#define IMAGE_FRAME_PAGES 1024u       /* at most, in one frame */
 #define IMAGE_PAGES_MAX (1u << 24)    /* of different contents: 64 GiB */
 #define IMAGE_MAPPED_MAX (1ull << 28) /* by all runs: 1 TiB */
 #define IMAGE_RUNS_MAX (1u << 23)
@@ -58,7 +60,14 @@ struct image_header {
 	uint64_t check;       /* XXH3-64 of the bytes before */
 };
 
-/* A stretch of the file that is one zstd frame. */
+/* What a frame of pages begins with, one byte, since version 2.  (In version 1
+ * all are plain, and the byte is not there.) */
+enum image_codec {
+	IMAGE_CODEC_PLAIN = 1, /* one zstd frame of the pages */
+	IMAGE_CODEC_WORDS,     /* zstd frames of streams (image/words.h) */
+};
+
+/* A stretch of the file that is compressed. */
 struct image_blob {
 	uint64_t offset;
 	uint32_t size;        /* in the file */
@@ -79,14 +88,19 @@ struct image_index {
 	uint32_t file_count;   /* struct image_file_entry[] */
 	uint32_t strings_size; /* char[] */
 	/* struct image_ref[ref_pages] follows the frames, then
-	 * struct image_hash[stored_pages + ref_pages], then the spaces. */
+	 * struct image_hash[stored_pages + ref_pages], then the spaces;
+	 * struct image_base[base_count] follows the files. */
 	struct image_blob manifest;
 	struct image_blob libos;
 	uint64_t features[4];  /* of the processor: image/processor.h */
 	char processor[16];    /* "x86_64"; NUL-padded, as the others */
 	char libos_id[48];     /* build id, hexadecimal */
 	char bailey_version[32];
+	/* since version 2: */
+	uint32_t base_count;   /* struct image_base[] */
+	uint32_t pad;          /* 0 */
 };
+#define IMAGE_INDEX_SIZE_1 offsetof(struct image_index, base_count)
 /* An image that pages are taken from.  The first is the one that this image
  * was saved since; others are ones that it took pages from in turn. */
 struct image_parent {
@@ -120,6 +134,17 @@ struct image_file_entry {
 	uint32_t path;         /* offset in strings: below the tree */
 	uint32_t path_size;    /* without a NUL */
 	uint32_t pad;          /* 0 */
+};
+
+/* Pages that are stored as what must be added to the pages of a file, in words
+ * of 8 bytes, to make them (behind its end: zeros).  Sorted by page, not
+ * overlapping. */
+struct image_base {
+	uint32_t page;         /* the first; stored here */
+	uint32_t count;
+	uint32_t file;         /* number in the table of files */
+	uint32_t pad;          /* 0 */
+	uint64_t offset;       /* in the file, of the first: whole pages */
 };
 
 struct image_trailer {

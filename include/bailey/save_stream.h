@@ -27,6 +27,10 @@ enum save_kind {
 	                 * path below it, NUL-ended */
 	SAVE_FAILED,    /* payload: why, as text; the end */
 	SAVE_END,       /* address: how many records came before */
+	SAVE_MAP,       /* space, address: a private mapping of such a file;
+	                 * payload: struct save_map, then the path as in
+	                 * SAVE_FILE.  Its pages may follow.  A hint: they are
+	                 * like the file's, but for some words */
 };
 struct save_record {
 	uint32_t magic;
@@ -35,6 +39,12 @@ struct save_record {
 	uint32_t pad;     /* 0 */
 	uint64_t space;   /* number of the picoprocess's memory, not 0 */
 	uint64_t address;
+};
+struct save_map {
+	uint64_t size;    /* of the mapping: whole pages */
+	uint64_t offset;  /* in the file: whole pages */
+	uint32_t tree;
+	uint32_t pad;     /* 0 */
 };
 
 #endif

@@ -168,11 +168,25 @@ static int write_file_chunk(const struct save_space *s,
 	return write_pages(s, at, end, COMPARE_AT);
 }
 
+/* What differs from the file may be little more than where it was loaded. */
+static int tell_of_map(const struct save_space *s, const struct save_range *r)
+{
+	struct save_map m = { .size = r->end - r->start, .offset = r->offset };
+	struct host_iovec iov[2] = { { &m, sizeof(m) } };
+	const char *path;
+
+	if (!memfs_lower_name(r->file->inode, &m.tree, &path))
+		return 0;
+	iov[1].base = (void *)(uintptr_t)path;
+	iov[1].size = strlen(path) + 1;
+	return save_record(SAVE_MAP, s->number, r->start, iov, 2);
+}
+
 static int write_private_file(const struct save_space *s,
 			      const struct save_range *r)
 {
+	int err = tell_of_map(s, r);
 	u64 at, end;
-	int err = 0;
 
 	host_mem_protect((void *)r->start, r->end - r->start,
 			 HOST_PROT_READ);

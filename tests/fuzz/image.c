@@ -20,6 +20,7 @@
 #include "image/util.h"
 
 static unsigned long accepted;
+static char root[] = "tests/unit"; /* where the files are that it names */
 
 static void check_pages(const struct image *i, int fd)
 {
@@ -73,6 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		image_get_info(i, &info);
 		image_verify(i, NULL, NULL, &e);
 		image_check_host(i, false, NULL, NULL, &e);
+		if (size % 2)
+			image_use_files(i, model_find, root);
+		image_verify(i, NULL, NULL, &e);
 		if (!image_diff(i, i, &d, &n, &e))
 			free(d);
 		/* What claims more than this is for another test. */
@@ -239,7 +243,10 @@ int main(int argc, char **argv)
 	snprintf(path[1], 400, "%s/b.bly", base);
 	setenv("XDG_CACHE_HOME", base, 1);
 	model_make(&m, 3, 40);
-	if (model_save(&m, path[0], &o, "tests/unit", "image.c", &t, &e))
+	m.map_space = 1; /* some pages are like the file's */
+	m.map_address = 0x7f0000000000ull;
+	m.map_size = 20 * 4096;
+	if (model_save(&m, path[0], &o, root, "image.c", &t, &e))
 		abort();
 	m.page[3].seed = 77;
 	o.since = path[0];

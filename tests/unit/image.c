@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "image/processor.h"
+#include "image/words.h"
 
 static int checks, failures;
 static const char *base;
@@ -387,7 +388,10 @@ static void test_records(void)
 	struct save_record r = { SAVE_MAGIC, SAVE_PAGES, 4096, 0, 1, 4096 };
 	struct save_record x;
 	uint8_t twice[4096 + sizeof(r)];
+	struct save_map map = { .size = 4096, .tree = 7 };
+	char with_name[sizeof(map) + 8] = { 0 };
 
+	strcpy(with_name + sizeof(map), "image.c");
 	memset(pages, 7, sizeof(pages));
 	x = r, x.magic++;
 	refuse(x, pages, 4096, "no record", "magic");
@@ -415,6 +419,20 @@ static void test_records(void)
 	refuse(x, "image.cxx", 10, "not known", "unknown tree");
 	x.space = 7;
 	refuse(x, "image.cxx", 10, "No such file", "missing file");
+	x = r, x.kind = SAVE_MAP, x.size = sizeof(map) - 1;
+	refuse(x, &map, sizeof(map), "without a file", "short mapping");
+	x.size = sizeof(map);
+	refuse(x, &map, sizeof(map), "without a name", "nameless mapping");
+	x.size = sizeof(with_name);
+	map.size = 77;
+	memcpy(with_name, &map, sizeof(map));
+	refuse(x, with_name, x.size, "mapping's place", "mapping of bytes");
+	map.size = 4096, map.offset = ~4095ull;
+	memcpy(with_name, &map, sizeof(map));
+	refuse(x, with_name, x.size, "mapping's place", "mapping beyond");
+	map.offset = 0, map.tree = 8;
+	memcpy(with_name, &map, sizeof(map));
+	refuse(x, with_name, x.size, "not known", "mapping of another tree");
 	x = r, x.kind = SAVE_END, x.size = 0, x.address = 3;
 	refuse(x, pages, 0, "counts", "wrong count");
 	memcpy(twice, pages, 4096);
@@ -517,6 +535,200 @@ static void test_host(void)
 	image_close(i);
 }
 
+/* The contents that pages had then: half of a page repeats one word. */
+static bool is_old_page(uint64_t seed, const uint8_t *page)
+{
+	uint64_t x = seed * 0x9e3779b97f4a7c15ull;
+	unsigned i;
+
+	for (i = 0; page && i < 4096; i += 8) {
+		if (i % 512 < 256)
+			x = x * 6364136223846793005ull + 1442695040888963407ull;
+		if (memcmp(page + i, &x, 8))
+			return false;
+	}
+	return page != NULL;
+}
+
+static void load_old(const char *path)
+{
+	struct err e = { 0 };
+	struct image *i = image_open_file(path, NULL, &e);
+	struct image_unpacked u;
+	struct model_pages p;
+
+	check(i && !image_verify(i, NULL, NULL, &e), "version 1", e.text);
+	if (!i || image_unpack(i, false, &u, NULL, NULL, &e))
+		return check(false, "version 1", e.text);
+	p = model_map(u.pages);
+	check(is_old_page(1, model_look(&p, 0, 4096)) &&
+	      is_old_page(2, model_look(&p, 0, 16384)) &&
+	      is_old_page(1, model_look(&p, 1, 0x400000)) &&
+	      is_old_page(3, model_look(&p, 1, 0x401000)), "version 1",
+	      "pages");
+	munmap((void *)(uintptr_t)p.data, p.size);
+	close(u.pages);
+	close(atoi(strrchr(u.libos, '/') + 1));
+	image_close(i);
+}
+
+/* ---- pages that are like a file's ---------------------------------------- */
+static char dir[256]; /* base, for model_find() */
+
+/* A library of 300 pages behind its head, and where it was loaded: all of its
+ * pages are moved, but some are no more like it. */
+static void make_library(uint64_t seed)
+{
+	uint8_t page[4096] = { 1 };
+	unsigned i;
+	int fd;
+
+	unlink(in_base("library"));
+	fd = open(in_base("library"), O_RDWR | O_CREAT | O_TRUNC, 0644);
+	for (i = 0; i < 300; i++) {
+		if (write(fd, page, 4096) != 4096)
+			abort();
+		model_fill(seed + 2 * i, page);
+	}
+	if (write(fd, page, 1000) != 1000) /* its last page is not whole */
+		abort();
+	close(fd);
+}
+
+static void make_mapped(void)
+{
+	unsigned i;
+
+	model.count = 0;
+	for (i = 0; i < 40; i++)
+		model_add(&model, 1, 0x400000 + i * 4096, 2000 + i);
+	for (i = 0; i < 300; i++)
+		model_add(&model, 1, 0x7f0000000000 + i * 4096ull,
+			  i % 7 == 3 ? 5000 + i : (1001 + 2 * i) |
+			  (i % 5 ? MODEL_MOVED : 0));
+	model.map_space = 1;
+	model.map_address = 0x7f0000000000;
+	model.map_size = 300 * 4096;
+}
+
+static void load_mapped(const char *path, const char *word, const char *what)
+{
+	struct err e = { 0 };
+	struct image *i = image_open_file(path, NULL, &e);
+	struct image_unpacked u;
+	const char *wrong = "not unpacked";
+
+	check(i && !image_verify(i, NULL, NULL, &e), what, e.text);
+	check(image_unpack(i, false, &u, NULL, NULL, &e) &&
+	      strstr(e.text, "files of its host"), what, "without its files");
+	image_use_files(i, model_find, dir);
+	if (!image_unpack(i, false, &u, NULL, NULL, &e)) {
+		wrong = model_compare(&model, u.pages);
+		close(u.pages);
+		close(atoi(strrchr(u.libos, '/') + 1));
+	}
+	check(word ? wrong && strstr(e.text, word) : !wrong, what, e.text);
+	check(!image_verify(i, NULL, NULL, &e) == !word, what, "verify");
+	image_close(i);
+}
+
+static void test_based(void)
+{
+	struct image_options o = { .since = in_base("based.bly") };
+	struct image_totals t[3];
+	struct err e = { 0 };
+	uint64_t plain;
+
+	snprintf(dir, sizeof(dir), "%s", base);
+	make_library(1001);
+	make_mapped();
+	model.map_size = 0;
+	check(!model_save(&model, in_base("plain.bly"), NULL, NULL, NULL, t,
+			  &e), "based", e.text);
+	plain = t[0].file_bytes;
+	make_mapped();
+	check(!model_save(&model, in_base("based.bly"), NULL, dir, "library",
+			  t, &e), "based", e.text);
+	check(t[0].file_bytes < plain / 2, "based", "it is not smaller");
+	load_mapped(in_base("based.bly"), NULL, "based");
+	check(!model_save(&model, in_base("since.bly"), &o, dir, "library",
+			  t + 1, &e) && t[1].stored_pages > 200 &&
+	      t[1].stored_pages < t[0].stored_pages, "based since",
+	      "what has a base was taken from the parent");
+	load_mapped(in_base("since.bly"), NULL, "based since");
+	chmod(in_base("library"), 0640);
+	load_mapped(in_base("based.bly"), "library", "not for everybody");
+	make_library(1003);
+	load_mapped(in_base("based.bly"), "as it was", "another library");
+	unlink(in_base("library"));
+	load_mapped(in_base("based.bly"), "No such file", "no library");
+}
+
+/* ---- words ---------------------------------------------------------------- */
+enum { WORDS_SIZE = 64 * 4096 };
+
+static size_t all_streams(const struct words *w, uint8_t *out)
+{
+	size_t at = 0;
+	unsigned s;
+
+	for (s = 0; s < WORDS_STREAMS; s++) {
+		memcpy(out + at, w->stream[s], w->size[s]);
+		at += w->size[s];
+	}
+	return at;
+}
+
+/* Whatever comes in, it is refused or makes some words; a buffer of the exact
+ * size lets the sanitizer see what is read beyond it. */
+static void spoil(const uint8_t *in, size_t size, uint8_t *out)
+{
+	size_t n = model_random() % 4 ? size : model_random() % size, k;
+	uint8_t *copy = malloc(n + 1);
+
+	memcpy(copy, in, n);
+	for (k = 1 + model_random() % 4; k && n; k--)
+		copy[model_random() % (model_random() % 2 ? n :
+			n < 100 ? n : 100)] ^= (uint8_t)model_random();
+	copy = realloc(copy, n ? n : 1);
+	words_join(copy, n, out, WORDS_SIZE);
+	free(copy);
+}
+
+static void test_words(void)
+{
+	uint8_t *in = malloc(WORDS_SIZE), *out = malloc(WORDS_SIZE);
+	uint8_t *all = malloc(WORDS_ROOM(WORDS_SIZE));
+	struct words w;
+	size_t n, k, size;
+
+	check(!words_init(&w, WORDS_SIZE), "words", "no memory");
+	for (k = 0; k < 80; k++) {
+		for (n = 0; n < WORDS_SIZE; n += 4096)
+			model_fill(model_random() % 64 * (k % 3), in + n);
+		size = k % 5 ? WORDS_SIZE : 8 * (model_random() % 2000);
+		words_split(&w, in, size);
+		n = all_streams(&w, all);
+		memset(out, 1, WORDS_SIZE);
+		check(n <= WORDS_ROOM(size) && !words_join(all, n, out, size) &&
+		      !memcmp(in, out, size), "words", "other than before");
+		check(words_join(all, n, out, size + 8) &&
+		      words_join(all, n - 1, out, size), "words", "size");
+		for (size = 0; size < 20; size++)
+			spoil(all, n, out);
+	}
+	words_free(&w, WORDS_SIZE);
+	free(in);
+	free(out);
+	free(all);
+}
+
+/* Made by the last bailey that wrote version 1. */
+static void test_version_1(void)
+{
+	load_old("tests/unit/version-1.bly");
+}
+
 /* A full disk: the old file stays, nothing is left beside it. */
 static void test_no_room(void)
 {
@@ -587,6 +799,9 @@ int main(int argc, char **argv)
 	test_processor();
 	test_level();
 	test_host();
+	test_based();
+	test_words();
+	test_version_1();
 	test_no_room();
 	test_diff();
 	test_damage();

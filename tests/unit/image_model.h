@@ -29,6 +29,8 @@ struct model_page {
 struct model {
 	struct model_page page[MODEL_MAX];
 	unsigned count;
+	/* the named file is mapped there: */
+	uint64_t map_space, map_address, map_size;
 };
 
 static uint64_t model_state = 88172645463325252ull;
@@ -41,9 +43,33 @@ static inline uint64_t model_random(void)
 	return model_state;
 }
 
+/* A page as a program has it: zeros, pointers into a few pages, numbers,
+ * the same word often, text; and what is like nothing else. */
+static inline uint64_t model_word(uint64_t x, unsigned i)
+{
+	switch (x >> 60 & 15) {
+	case 0: return x >> 8 & 255;
+	case 1: return x >> 8 & 65535;
+	case 2: return 0x7f6b8a000000ull + (x >> 8 & 0xffff8);
+	case 3: return 0x7f6b8a000000ull + (x >> 8 & 0xffffff);
+	case 4: return 0x958980;
+	case 5: return x >> 32;
+	case 6: return (x & 0x0f0f0f0f0f0f0f0full) | 0x6060606060606060ull;
+	case 7: return x;
+	case 8: return ~0ull;
+	case 9: return 0x400000 + (x >> 8 & 0x3ff0);
+	case 10: return i;
+	default: return 0;
+	}
+}
+
+/* With this, the page is that of the seed without it, moved elsewhere. */
+#define MODEL_MOVED (1ull << 63)
+#define MODEL_MOVED_BY 0x7f1234567000ull
+
 static inline void model_fill(uint64_t seed, uint8_t *page)
 {
-	uint64_t x = seed * 0x9e3779b97f4a7c15ull;
+	uint64_t x = (seed & ~MODEL_MOVED) * 0x9e3779b97f4a7c15ull, w;
 	unsigned i;
 
 	memset(page, 0, 4096);
@@ -51,9 +77,12 @@ static inline void model_fill(uint64_t seed, uint8_t *page)
 		return;
 	/* Half of it compresses. */
 	for (i = 0; i < 4096; i += 8) {
-		if (i % 512 < 256)
+		if (i % 512 < 256 || seed % 2)
 			x = x * 6364136223846793005ull + 1442695040888963407ull;
-		memcpy(page + i, &x, 8);
+		w = seed % 2 && i ? model_word(x, i) : x;
+		if ((seed & MODEL_MOVED) && i % 24 == 8)
+			w += MODEL_MOVED_BY;
+		memcpy(page + i, &w, 8);
 	}
 }
 
@@ -73,6 +102,7 @@ static inline void model_make(struct model *m, unsigned spaces,
 	unsigned s, n;
 
 	m->count = 0;
+	m->map_size = 0;
 	for (s = 0; s < spaces; s++) {
 		uint64_t at = s ? 0x7f0000000000ull : 0, from = next;
 
@@ -131,6 +161,20 @@ static inline void model_put(int fd, const void *p, size_t size)
 	}
 }
 
+static inline void model_put_map(const struct model *m, int fd,
+				 const char *file)
+{
+	struct save_map x = { .size = m->map_size, .offset = 4096, .tree = 7 };
+	struct save_record r = { .magic = SAVE_MAGIC, .kind = SAVE_MAP,
+				 .space = m->map_space,
+				 .address = m->map_address };
+
+	r.size = (uint32_t)(sizeof(x) + strlen(file) + 1);
+	model_put(fd, &r, sizeof(r));
+	model_put(fd, &x, sizeof(x));
+	model_put(fd, file, strlen(file) + 1);
+}
+
 /* The records, with those of the spaces mixed; file: a path to name. */
 static inline void model_records(const struct model *m, int fd,
 				 const char *file)
@@ -140,6 +184,10 @@ static inline void model_records(const struct model *m, int fd,
 	uint64_t records = 0;
 	unsigned i, n, k;
 
+	if (file && m->map_size) {
+		model_put_map(m, fd, file);
+		records++;
+	}
 	for (i = 0; i < m->count; i += n) {
 		const struct model_page *p = &m->page[i];
 
