@@ -3,6 +3,7 @@
  * The program's record and its descriptors go through the monitor to the
  * library OS, which starts it as a process of its own.
  */
+#include "cli/exec.h"
 #include "cli/request.h"
 #include "cli/session.h"
 #include "cli/state.h"
@@ -72,17 +73,16 @@ static int started_error(const struct exec *x, int code, const char *text,
 		       strerror(code));
 }
 
-static int start(struct exec *x, struct err *e)
+static int start(struct exec *x, const int *fds, unsigned count,
+		 struct err *e)
 {
 	struct control_msg m = { .op = CTL_SPAWN };
 	char *text = xcalloc(1, CONTROL_PAYLOAD_MAX);
 	struct boot_spawn *record;
-	unsigned count;
 	size_t size;
-	int fds[3];
 
 	record = sandbox_spawn_record(&x->request.config, &size, e);
-	if (!record || open_streams(x, fds, &count, e))
+	if (!record)
 		return -1;
 	m.size = (uint32_t)size;
 	if (control_send(x->control, &m, record, fds, count))
@@ -101,7 +101,7 @@ static int start(struct exec *x, struct err *e)
 }
 
 /* As the sandbox's own program: what its state says, then our options. */
-static int prepare(struct exec *x, struct strings env, char **argv,
+static int prepare(struct exec *x, struct strings env, char *const *argv,
 		   struct err *e)
 {
 	struct request *r = &x->request;
@@ -162,6 +162,29 @@ static int attend(struct exec *x)
 	return sandbox_exit_code(s.status);
 }
 
+int exec_detached(const struct state *s, char *const *argv, const int fds[3],
+		  struct err *e)
+{
+	struct exec x = { .state = *s, .relay = -1 };
+	int status;
+
+	request_init(&x.request);
+	if (prepare(&x, (struct strings){ 0 }, argv, e) ||
+	    (x.control = state_connect(s, e)) < 0)
+		return -1;
+	status = start(&x, fds, 3, e);
+	close(x.control);
+	return status;
+}
+
+static int start_with_streams(struct exec *x, struct err *e)
+{
+	unsigned count;
+	int fds[3];
+
+	return open_streams(x, fds, &count, e) ? -1 : start(x, fds, count, e);
+}
+
 int cmd_exec(int argc, char **argv)
 {
 	struct exec x = { 0 };
@@ -185,7 +208,8 @@ int cmd_exec(int argc, char **argv)
 	session_prepare();
 	if (state_find(argv[at], &x.state, &e) ||
 	    prepare(&x, env, argv + at + 1, &e) ||
-	    (x.control = state_connect(&x.state, &e)) < 0 || start(&x, &e))
+	    (x.control = state_connect(&x.state, &e)) < 0 ||
+	    start_with_streams(&x, &e))
 		return message_error(&e);
 	return x.request.config.detach ? 0 : attend(&x);
 }

@@ -1,6 +1,6 @@
 /*
  * viewer.c - `bailey view`: the sandbox's screen in the RDP client that is
- * installed, or a file for another one.
+ * installed, a file for another one, or a page for browsers (web.h).
  *
  * Password and certificate are the sandbox's own, so they are asked for there
  * first (display_tell); the password goes to the client through a pipe, where
@@ -8,6 +8,7 @@
  */
 #include "cli/display.h"
 #include "cli/state.h"
+#include "cli/web.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -85,39 +86,66 @@ static int print_file(const struct state *s, const json_t *display,
 	return fflush(stdout) ? STATUS_OURS : 0;
 }
 
+/* ---- the command -------------------------------------------------------- */
+struct wish { bool is_file, is_web; struct web_view web; };
+
 static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 {
-	bool *is_file = ctx;
+	struct wish *w = ctx;
+	uint32_t port = 0;
 
-	*is_file |= id == OPT_RDP;
+	w->is_file |= id == OPT_RDP;
+	w->web.is_opening |= id == OPT_OPEN;
+	if (id != OPT_WEB)
+		return 0;
+	w->is_web = true;
+	if (arg && (parse_u32(arg, 65535, &port) || !port))
+		return err_set(e, STATUS_OURS, "port '%s': a number from 1 to "
+			       "65535 is needed", arg);
+	w->web.port = (uint16_t)port;
 	return 0;
+}
+
+static int view(struct wish *w, const struct state *s)
+{
+	json_t *display = json_object_get(s->json, "Display");
+	char *said[ALL];
+
+	if (!json_is_object(display))
+		return fail("%s has no screen; it was started without "
+			    "--display", s->name);
+	if (s->status != STATE_RUNNING)
+		return fail("%s is not running", s->name);
+	if (w->is_web) {
+		w->web.which = s->name;
+		w->web.clipboard = field(display, "Clipboard");
+		return web_serve(&w->web, s);
+	}
+	if (!display_tell(s->id, asked, said, ANSWER_MS))
+		return fail("%s's screen does not answer; see bailey logs %s",
+			    s->name, s->name);
+	return w->is_file ? print_file(s, display, said) :
+		start_client(s, display, said);
 }
 
 int cmd_view(int argc, char **argv)
 {
-	bool is_file = false;
-	char *said[ALL];
+	struct wish w = { 0 };
 	struct state s;
 	struct err e = { 0 };
-	json_t *display;
-	int at = options_parse(CMD_VIEW, argc, argv, set, &is_file, &e);
+	int at = options_parse(CMD_VIEW, argc, argv, set, &w, &e);
 
 	if (at < 0)
 		return message_error(&e);
 	if (argc - at != 1)
 		return fail("which sandbox? usage: bailey view [OPTIONS] "
 			    "SANDBOX");
+	if (w.web.is_opening && !w.is_web)
+		return fail("--open needs --web");
+	if (w.is_web && w.is_file)
+		return fail("--web and --rdp are two ways to look; one is "
+			    "needed");
 	if (state_find(argv[at], &s, &e))
 		return message_error(&e);
-	display = json_object_get(s.json, "Display");
-	if (!json_is_object(display))
-		return fail("%s has no screen; it was started without "
-			    "--display", s.name);
-	if (s.status != STATE_RUNNING)
-		return fail("%s is not running", s.name);
-	if (!display_tell(s.id, asked, said, ANSWER_MS))
-		return fail("%s's screen does not answer; see bailey logs %s",
-			    s.name, s.name);
-	return is_file ? print_file(&s, display, said) :
-		start_client(&s, display, said);
+	return view(&w, &s);
 }

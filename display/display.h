@@ -6,7 +6,8 @@
  * gets a process of its own, bailey-display-session, so that what a stranger
  * sends before the log-in is read by nobody else, and so that the large
  * libraries are in memory only while somebody looks.  bailey-display-windows
- * is the window manager.  All of it is ordinary guest programs: nothing here
+ * is the window manager.  bailey-display-web (web.h) is started from outside
+ * for a browser that looks.  All of it is ordinary guest programs: nothing here
  * is trusted by bailey.
  *
  * bailey-display-windows WIDTHxHEIGHT    the size to begin with
@@ -41,6 +42,7 @@ enum { DISPLAY_WIDTH_MAX = 3840, DISPLAY_HEIGHT_MAX = 2400 };
 #define DISPLAY_CERTIFICATE DISPLAY_DIR "/certificate.pem"
 #define DISPLAY_FINGERPRINT DISPLAY_DIR "/certificate.sha256" /* last */
 #define DISPLAY_SIZE DISPLAY_DIR "/size" /* the screen's, as it is now */
+#define DISPLAY_NAME DISPLAY_DIR "/name" /* DISPLAY, and a newline */
 #define DISPLAY_FRAMEBUFFER DISPLAY_DIR "/Xvfb_screen0"
 
 #endif

@@ -183,6 +183,15 @@ static _Noreturn void exec_server(int ready)
 	_exit(STATUS_NOT_FOUND);
 }
 
+/* For viewers that are no children of ours. */
+static void tell_name(const char *name)
+{
+	FILE *f = fopen(DISPLAY_NAME, "w");
+
+	if (!f || fprintf(f, "%s\n", name) < 0 || fclose(f))
+		die(STATUS_OURS, "%s: %s", DISPLAY_NAME, strerror(errno));
+}
+
 /* Xvfb writes its number when it can be connected to. */
 static void start_server(void)
 {
@@ -211,6 +220,7 @@ static void start_server(void)
 	close(ready[0]);
 	snprintf(name, sizeof(name), ":%d", atoi(text));
 	setenv("DISPLAY", name, 1);
+	tell_name(name);
 }
 
 /* The program is to find a screen of the right size. */

@@ -12,6 +12,9 @@ $(B)/cli/version.o: $(B)/gen/version.h
 .PHONY: FORCE
 FORCE:
 
+# The page of `view --web` is in the command.
+$(B)/cli/web_page.o: $(wildcard cli/page/*)
+
 # Manual pages and completions, from the same tables as the parser.
 $(B)/gen-options: tools/gen-options.c cli/commands.tbl cli/options.tbl
 	@mkdir -p $(@D)

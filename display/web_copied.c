@@ -1,0 +1,199 @@
+/*
+ * web_copied.c - text of the two clipboards (web.h), each direction only if
+ * the policy lets it.
+ *
+ * In: the page says what it has; from then on we own the X selection, and
+ * answer programs that paste.  Out: when a program has copied we ask it for
+ * the text and send it, since a page can only put into its clipboard what it
+ * has.  A long text comes in pieces (INCR).
+ */
+#include "display/web.h"
+
+#include <X11/Xatom.h>
+#include <X11/extensions/Xfixes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 4 << 20 };
+
+struct copied {
+	Window window;
+	Atom selection, utf8, targets, property, incr;
+	int event;
+	char *in;                /* the page's */
+	size_t in_size;
+	bool is_new;             /* a program has copied; not asked yet */
+	bool is_in_pieces;       /* a program's text is coming */
+	char *out;
+	size_t out_size;
+};
+
+/* ---- in: the page's text for a program ---------------------------------- */
+static void answer(struct web *w, const XSelectionRequestEvent *r,
+		   Atom property)
+{
+	XSelectionEvent e = { .type = SelectionNotify, .display = w->x,
+		.requestor = r->requestor, .selection = r->selection,
+		.target = r->target, .property = property, .time = r->time };
+
+	XSendEvent(w->x, r->requestor, False, 0, (XEvent *)&e);
+	XFlush(w->x);
+}
+
+static void on_request(struct web *w, const XSelectionRequestEvent *r)
+{
+	struct copied *c = w->copied;
+	Atom list[] = { c->targets, c->utf8, XA_STRING };
+	Atom property = r->property;
+
+	if (property != None && r->target == c->targets)
+		XChangeProperty(w->x, r->requestor, property, XA_ATOM, 32,
+				PropModeReplace, (unsigned char *)list, 3);
+	else if (property != None && (r->target == c->utf8 ||
+				      r->target == XA_STRING))
+		XChangeProperty(w->x, r->requestor, property, r->target, 8,
+				PropModeReplace, (unsigned char *)c->in,
+				(int)c->in_size);
+	else
+		property = None;
+	answer(w, r, property);
+}
+
+void copied_take(struct web *w, const uint8_t *text, size_t size)
+{
+	struct copied *c = w->copied;
+
+	if (size > TEXT_MAX)
+		return;
+	free(c->in);
+	c->in = malloc(size + 1);
+	c->in_size = c->in ? size : 0;
+	if (!c->in)
+		return;
+	memcpy(c->in, text, size);
+	XSetSelectionOwner(w->x, c->selection, c->window, CurrentTime);
+	XFlush(w->x);
+}
+
+/* ---- out: a program's text for the page --------------------------------- */
+static void send_out(struct web *w)
+{
+	struct copied *c = w->copied;
+	uint8_t head = WEB_COPIED;
+
+	if (c->out_size && c->out_size <= TEXT_MAX)
+		websocket_send(&w->socket, &head, 1, c->out, c->out_size);
+	free(c->out);
+	c->out = NULL;
+	c->out_size = 0;
+	c->is_in_pieces = false;
+}
+
+static void add_out(struct copied *c, const void *p, size_t size)
+{
+	if (c->out_size > TEXT_MAX)
+		return; /* too long already; read to its end */
+	c->out = realloc(c->out, c->out_size + size + 1);
+	if (!c->out)
+		abort();
+	memcpy(c->out + c->out_size, p, size);
+	c->out_size += size;
+}
+
+/* What lies in our property, which is a question for more if it is a piece. */
+static size_t take_property(struct web *w, Atom *type)
+{
+	struct copied *c = w->copied;
+	unsigned long count = 0, left = 0;
+	unsigned char *data = NULL;
+	int format = 0;
+
+	XGetWindowProperty(w->x, c->window, c->property, 0, TEXT_MAX / 4 + 1,
+			   True, AnyPropertyType, type, &format, &count, &left,
+			   &data);
+	if (left)
+		XDeleteProperty(w->x, c->window, c->property);
+	if (data && format == 8 && *type != c->incr)
+		add_out(c, data, count);
+	if (data)
+		XFree(data);
+	return count;
+}
+
+static void on_text(struct web *w, const XSelectionEvent *e)
+{
+	struct copied *c = w->copied;
+	Atom type = None;
+
+	c->out_size = 0;
+	if (e->property == None || !w->can_copy_out)
+		return;
+	take_property(w, &type);
+	c->is_in_pieces = type == c->incr;
+	if (!c->is_in_pieces)
+		send_out(w);
+}
+
+static void on_piece(struct web *w, const XPropertyEvent *e)
+{
+	struct copied *c = w->copied;
+	Atom type = None;
+
+	if (!c->is_in_pieces || e->atom != c->property ||
+	    e->state != PropertyNewValue)
+		return;
+	if (!take_property(w, &type))
+		send_out(w);
+}
+
+void copied_ask(struct web *w)
+{
+	struct copied *c = w->copied;
+
+	if (!c->is_new)
+		return;
+	c->is_new = c->is_in_pieces = false;
+	XConvertSelection(w->x, c->selection, c->utf8, c->property, c->window,
+			  CurrentTime);
+	XFlush(w->x);
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+bool copied_event(struct web *w, const XEvent *e)
+{
+	struct copied *c = w->copied;
+	const XFixesSelectionNotifyEvent *n =
+		(const XFixesSelectionNotifyEvent *)e;
+
+	if (e->type == SelectionRequest)
+		on_request(w, &e->xselectionrequest);
+	else if (e->type == SelectionNotify)
+		on_text(w, &e->xselection);
+	else if (e->type == PropertyNotify)
+		on_piece(w, &e->xproperty);
+	else if (e->type == c->event + XFixesSelectionNotify &&
+		 n->owner != c->window && n->owner != None)
+		c->is_new = w->can_copy_out;
+	return true;
+}
+
+bool copied_open(struct web *w)
+{
+	struct copied *c = calloc(1, sizeof(*c));
+	int error;
+
+	w->copied = c;
+	if (!c || !XFixesQueryExtension(w->x, &c->event, &error))
+		return false;
+	c->selection = XInternAtom(w->x, "CLIPBOARD", False);
+	c->utf8 = XInternAtom(w->x, "UTF8_STRING", False);
+	c->targets = XInternAtom(w->x, "TARGETS", False);
+	c->incr = XInternAtom(w->x, "INCR", False);
+	c->property = XInternAtom(w->x, "BAILEY_CLIPBOARD", False);
+	c->window = XCreateSimpleWindow(w->x, DefaultRootWindow(w->x), -1, -1,
+					1, 1, 0, 0, 0);
+	XSelectInput(w->x, c->window, PropertyChangeMask);
+	XFixesSelectSelectionInput(w->x, c->window, c->selection,
+				   XFixesSetSelectionOwnerNotifyMask);
+	return true;
+}
