@@ -107,7 +107,7 @@ static void say_why(int socket, const char *why)
 		return; /* it is gone */
 }
 
-static int hand_in(const struct web *w, int socket, struct err *e)
+static int hand_in(const struct web_view *w, int socket, struct err *e)
 {
 	static char program[] = DISPLAY_GUEST "/bailey-display-web";
 	char *const argv[] = { program, xstrdup(w->clipboard), NULL };
@@ -122,7 +122,7 @@ static int hand_in(const struct web *w, int socket, struct err *e)
 	return exec_detached(&s, argv, (int[3]){ socket, socket, null }, e);
 }
 
-static _Noreturn void attend(const struct web *w, int socket)
+static _Noreturn void attend(const struct web_view *w, int socket)
 {
 	struct err e = { 0 };
 	int status = -1;
@@ -156,7 +156,7 @@ static void forget_ended(void)
 	caller_count = kept;
 }
 
-static void accept_one(const struct web *w, int listener)
+static void accept_one(const struct web_view *w, int listener)
 {
 	int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	pid_t pid;
@@ -179,7 +179,7 @@ static void accept_one(const struct web *w, int listener)
 		callers[caller_count++] = pid;
 }
 
-static _Noreturn void serve(const struct web *w, int listener)
+static _Noreturn void serve(const struct web_view *w, int listener)
 {
 	struct sigaction a = { .sa_handler = on_child };
 	struct pollfd p = { listener, POLLIN, 0 };
@@ -253,7 +253,7 @@ static void open_browser(const struct state *s, const char *address)
 	_exit(1);
 }
 
-int web_serve(const struct web *w, const struct state *s)
+int web_serve(const struct web_view *w, const struct state *s)
 {
 	uint16_t port = w->port;
 	struct err e = { 0 };

@@ -19,14 +19,14 @@
 struct state;
 
 /* ---- serving (web.c) ---------------------------------------------------- */
-struct web {
+struct web_view {
 	const char *which;     /* the sandbox, as the user has named it */
 	const char *clipboard; /* in, out, both, none */
 	uint16_t port;         /* 0: any */
 	bool is_opening;       /* in a browser, here */
 };
 /* Until a signal ends it; else the exit status. */
-int web_serve(const struct web *w, const struct state *s);
+int web_serve(const struct web_view *w, const struct state *s);
 
 /* ---- a request (web_head.c) --------------------------------------------- */
 enum { WEB_TOKEN_SIZE = 32, WEB_HEAD_MAX = 8192, WEB_ANSWER_MAX = 2048 };

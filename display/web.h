@@ -16,6 +16,7 @@
  *   VISIBLE  u8 is_visible: frames are wanted
  *   RELEASE  no key and no button is held any more
  *   COPIED   the text that it has on its clipboard
+ *   ROOM     u8 0, u16 width, u16 height: the size that the screen is to have
  * To it:
  *   SIZE     u8 0, u16 width, u16 height: a black screen; all follows
  *   TILES    u8 is_deflated (raw), u32 size: web_tiles.c
@@ -35,7 +36,7 @@
 #include "display/websocket.h"
 
 enum from_page { PAGE_KEY = 1, PAGE_TEXT, PAGE_POINTER, PAGE_WHEEL, PAGE_SHOWN,
-		 PAGE_VISIBLE, PAGE_RELEASE, PAGE_COPIED };
+		 PAGE_VISIBLE, PAGE_RELEASE, PAGE_COPIED, PAGE_ROOM };
 enum to_page { WEB_SIZE = 1, WEB_TILES, WEB_JPEG, WEB_FRAME, WEB_CURSOR,
 	       WEB_COPIED };
 /* SHORTCUT: with Ctrl or the like, so the key counts and not the character. */

@@ -3,9 +3,11 @@
  * is checked before anything is read.
  */
 #include "display/keys.h"
+#include "display/size.h"
 #include "display/web.h"
 
 enum { KEY_SIZE = 8, POINTER_SIZE = 6, WHEEL_SIZE = 6, SHOWN_SIZE = 8,
+       ROOM_SIZE = 6,
        TEXT_HEAD = 4, CHARACTER = 4, TYPED_MAX = 4096, CHARACTER_MAX = 0x10ffff };
 
 static void take_key(struct web *w, const uint8_t *p)
@@ -72,5 +74,7 @@ void web_message(void *ctx, const uint8_t *p, size_t size)
 		web_keys_release(w->x);
 	else if (kind == PAGE_COPIED && size > 0 && w->can_copy_in)
 		copied_take(w, p + 1, size - 1);
+	else if (kind == PAGE_ROOM && size == ROOM_SIZE)
+		size_set(w->x, get16(p + 2), get16(p + 4));
 	XFlush(w->x);
 }

@@ -8,6 +8,7 @@
  * been still for SETTLE_MS: what stands still is exact.
  */
 #include "display/framebuffer.h"
+#include "display/size.h"
 #include "display/web.h"
 
 #include <X11/extensions/Xdamage.h>
@@ -32,12 +33,17 @@ struct picture {
 	struct tile *tiles;
 	bool is_changed, is_resized;
 	int64_t settle_ms; /* when the first blurred tile may be, or 0 */
-	int damage_event;
+	int damage_event, size_event;
 };
 
 /* ---- its size ----------------------------------------------------------- */
-static bool fit(struct picture *p, uint32_t w, uint32_t h)
+static bool fit(struct picture *p, Display *x)
 {
+	uint32_t w = (uint32_t)DisplayWidth(x, DefaultScreen(x));
+	uint32_t h = (uint32_t)DisplayHeight(x, DefaultScreen(x));
+
+	if (w == p->width && h == p->height)
+		return true;
 	w = w < p->fb.width ? w : p->fb.width;
 	h = h < p->fb.height ? h : p->fb.height;
 	free(p->sent);
@@ -61,7 +67,6 @@ bool picture_open(struct web *w)
 {
 	struct picture *p = calloc(1, sizeof(*p));
 	Window root = DefaultRootWindow(w->x);
-	XWindowAttributes a;
 	int error;
 
 	w->picture = p;
@@ -69,9 +74,8 @@ bool picture_open(struct web *w)
 	    !XDamageQueryExtension(w->x, &p->damage_event, &error) ||
 	    !XDamageCreate(w->x, root, XDamageReportRawRectangles))
 		return false;
-	XSelectInput(w->x, root, StructureNotifyMask);
-	return XGetWindowAttributes(w->x, root, &a) &&
-		fit(p, (uint32_t)a.width, (uint32_t)a.height);
+	p->size_event = size_watch(w->x);
+	return fit(p, w->x);
 }
 
 /* ---- what has changed --------------------------------------------------- */
@@ -95,19 +99,15 @@ static void mark(struct picture *p, const XRectangle *r)
 bool picture_event(struct web *w, const XEvent *e)
 {
 	struct picture *p = w->picture;
-	const XConfigureEvent *c = &e->xconfigure;
 
-	if (e->type == p->damage_event + XDamageNotify) {
-		mark(p, &((const XDamageNotifyEvent *)e)->area);
+	if (size_event(p->size_event, e)) {
+		if (!fit(p, w->x))
+			exit(1);
 		return true;
 	}
-	if (e->type != ConfigureNotify ||
-	    c->window != DefaultRootWindow(w->x))
+	if (e->type != p->damage_event + XDamageNotify)
 		return false;
-	if (((uint32_t)c->width != p->width ||
-	     (uint32_t)c->height != p->height) &&
-	    !fit(p, (uint32_t)c->width, (uint32_t)c->height))
-		exit(1);
+	mark(p, &((const XDamageNotifyEvent *)e)->area);
 	return true;
 }
 

@@ -11,7 +11,7 @@
 enum { CONTINUED = 0, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 enum { FIN = 0x80, RESERVED = 0x70, OPCODE = 15, MASKED = 0x80,
        LENGTH_16 = 126, LENGTH_64 = 127, CONTROL_MAX = 125, KEY_SIZE = 4,
-       CODE_SIZE = 2 };
+       CODE_SIZE = 2, PONG_ROOM = 1 << 20 };
 
 static void add(struct bytes *b, const void *p, size_t size)
 {
@@ -71,8 +71,8 @@ static bool take_control(struct websocket *w, const struct frame *f,
 		w->is_over = true;
 		return true;
 	case PING:
-		if (websocket_is_full(w))
-			return true; /* who floods gets no answer */
+		if (w->out.size > PONG_ROOM)
+			return true; /* who does not read gets no answer */
 		add(&w->out, head, 2);
 		add(&w->out, p, f->size);
 		return true;

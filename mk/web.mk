@@ -13,3 +13,15 @@ $(DISPLAY_OUT)/bailey-display-web: $(WEB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(shell pkg-config --libs $(WEB_PC) 2>/dev/null)
 -include $(WEB_OBJ:.o=.d)
+
+# What reads strangers' bytes, fuzzed under sanitizers.
+FUZZ_WEB_SRC := cli/web_head.c lib/sha1.c display/websocket.c \
+	display/web_message.c
+$(B)/tests/fuzz-web: tests/fuzz/web.c $(FUZZ_WEB_SRC) cli/web.h display/web.h \
+		display/websocket.h
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CC_FLAGS) -std=gnu11 -D_GNU_SOURCE -I. -o $@ $< \
+	  $(FUZZ_WEB_SRC)
+fuzz-web: $(B)/tests/fuzz-web
+	$(B)/tests/fuzz-web 100000
+.PHONY: fuzz-web

@@ -10,12 +10,12 @@
 'use strict';
 
 const KEY = 1, TEXT = 2, POINTER = 3, WHEEL = 4, SHOWN = 5, VISIBLE = 6,
-	RELEASE = 7, COPIED_HERE = 8;                 /* to the sandbox */
+	RELEASE = 7, COPIED_HERE = 8, ROOM = 9;                /* to the sandbox */
 const SIZE = 1, TILES = 2, JPEG = 3, FRAME = 4, CURSOR = 5, COPIED = 6;
 const CAPS = 1, NUM = 2, SHORTCUT = 4;                /* flags of KEY */
 const TURN_IS_OVER = 4001;
 const TILE = 64, SIDE_MAX = 32767, CURSOR_MAX = 128, TEXT_MAX = 4 << 20,
-	RAW_MAX = 1 << 28, RETRY_MS = 700, NOTCH = 120;
+	RAW_MAX = 1 << 28, RETRY_MS = 700, NOTCH = 120, REST_MS = 250;
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 
 const $ = id => document.getElementById(id);
@@ -28,7 +28,7 @@ const name = decodeURIComponent(location.hash.slice(1)) || 'screen';
 let socket = null;      /* while it is open, or being opened */
 let work = Promise.resolve(); /* messages, one after the other */
 let policy = 'none';    /* which way text may go */
-let isWhole = false;    /* shown as it is, whatever the window's size */
+let isFitting = true;   /* the screen has the window's size, not its own */
 let waitingCopy = null; /* a program's text, for the next touch of the user */
 let waitingPaste = null; /* the key that is sent after the text */
 
@@ -45,17 +45,35 @@ function say(words, offersAgain) {
 	$('light').className = words ? 'is-off' : 'is-on';
 }
 
+/* As it is, or smaller if the window is; larger only to fill the monitor. */
 function arrange() {
 	const room = $('stage').getBoundingClientRect();
 	const most = Math.min(room.width / canvas.width,
 		room.height / canvas.height);
-	const scale = isWhole ? 1 :
-		document.fullscreenElement ? most : Math.min(1, most);
+	const scale = document.fullscreenElement ? most : Math.min(1, most);
 
 	canvas.style.width = `${canvas.width * scale}px`;
 	canvas.style.height = `${canvas.height * scale}px`;
 	canvas.classList.toggle('is-whole', Number.isInteger(scale));
-	$('scale').textContent = isWhole ? 'Fit' : '1:1';
+	$('fit').setAttribute('aria-pressed', isFitting);
+}
+
+/* The program's screen becomes as large as this window. */
+function askForRoom() {
+	const room = $('stage').getBoundingClientRect();
+
+	if (isFitting)
+		send(ROOM, 6, view => {
+			view.setUint16(2, room.width, true);
+			view.setUint16(4, room.height, true);
+		});
+}
+
+let restTimer = 0;
+function onResize() {
+	arrange();
+	clearTimeout(restTimer);
+	restTimer = setTimeout(askForRoom, REST_MS);
 }
 
 /* ---- from the sandbox: the picture ------------------------------------------ */
@@ -276,6 +294,7 @@ function connect() {
 		policy = mine.protocol.slice('bailey.'.length);
 		$('paste').hidden = !canPaste();
 		tellVisible();
+		askForRoom();
 	};
 }
 
@@ -442,13 +461,13 @@ function start() {
 	canvas.addEventListener('wheel', onWheel, { passive: false });
 	canvas.addEventListener('contextmenu', e => e.preventDefault());
 	document.addEventListener('visibilitychange', tellVisible);
-	window.addEventListener('resize', arrange);
+	window.addEventListener('resize', onResize);
 	window.addEventListener('focus', () => input.focus());
 	$('paste').onclick = () => navigator.clipboard.readText().then(copyIn)
 		.catch(() => {}).finally(() => input.focus());
-	$('scale').onclick = () => {
-		isWhole = !isWhole;
-		arrange();
+	$('fit').onclick = () => {
+		isFitting = !isFitting;
+		onResize();
 		input.focus();
 	};
 	$('full').onclick = () => toggleFull().finally(() => input.focus());

@@ -14,7 +14,7 @@ value, or "error: ...".  Speaks the DevTools protocol over two pipes.
     mouse TYPE X Y [BUTTON]   in pixels of the window; TYPE as in CDP
     wheel X Y DX DY
     size WIDTH HEIGHT  of the window
-    grant PERMISSION ORIGIN
+    grant ORIGIN PERMISSION...   and no others
     shot FILE          the page as it looks, as PNG
     canvas FILE        the picture of its first canvas, as PNG
 """
@@ -150,8 +150,8 @@ class Browser:
         self.here("Emulation.setDeviceMetricsOverride", width=int(width),
                   height=int(height), deviceScaleFactor=1, mobile=False)
 
-    def grant(self, permission, origin):
-        self.call("Browser.grantPermissions", permissions=[permission],
+    def grant(self, origin, *permissions):
+        self.call("Browser.grantPermissions", permissions=permissions,
                   origin=origin)
 
     def shot(self, name):
