@@ -183,15 +183,6 @@ static _Noreturn void exec_server(int ready)
 	_exit(STATUS_NOT_FOUND);
 }
 
-/* For viewers that are no children of ours. */
-static void tell_name(const char *name)
-{
-	FILE *f = fopen(DISPLAY_NAME, "w");
-
-	if (!f || fprintf(f, "%s\n", name) < 0 || fclose(f))
-		die(STATUS_OURS, "%s: %s", DISPLAY_NAME, strerror(errno));
-}
-
 /* Xvfb writes its number when it can be connected to. */
 static void start_server(void)
 {
@@ -220,7 +211,6 @@ static void start_server(void)
 	close(ready[0]);
 	snprintf(name, sizeof(name), ":%d", atoi(text));
 	setenv("DISPLAY", name, 1);
-	tell_name(name);
 }
 
 /* The program is to find a screen of the right size. */
@@ -244,6 +234,15 @@ static void start_windows(void)
 	while (read(ready[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	close(ready[0]);
+}
+
+/* For viewers that are no children of ours: the screen is as it should be. */
+static void tell_name(void)
+{
+	FILE *f = fopen(DISPLAY_NAME, "w");
+
+	if (!f || fprintf(f, "%s\n", getenv("DISPLAY")) < 0 || fclose(f))
+		die(STATUS_OURS, "%s: %s", DISPLAY_NAME, strerror(errno));
 }
 
 static int start_listening(void)
@@ -524,6 +523,7 @@ int main(int argc, char **argv)
 	listener = start_listening();
 	set_environment();
 	start_windows();
+	tell_name();
 	start_program();
 	attend(listener);
 }

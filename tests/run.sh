@@ -38,6 +38,8 @@ one "fuzz: the rewriter, on random code and on programs" \
 	"$B/tests/fuzz-rewrite" 30000 /lib/x86_64-linux-gnu/libc.so.6 \
 	/lib64/ld-linux-x86-64.so.2 /bin/busybox /usr/bin/redis-server \
 	"$(readlink -f "$(command -v go)")"
+one "fuzz: what strangers send to a page of \`view --web\`" \
+	make -s B="$B" fuzz-web
 one "the monitor: the wall, the decoder fuzzed, the ways to end" \
 	make -s B="$B" test-monitor
 for t in tests/unit/*.mk; do

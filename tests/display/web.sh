@@ -81,8 +81,8 @@ start keys --clipboard both sh -c \
 check "an address" serve keys
 b open "$address" >"$TMP/b"
 check "the page shows what the program shows" until_true 30 is_shown keys
-check "... in the window's size" is "canvas.width + 'x' + canvas.height" \
-	1000x760
+check "... in the window's size" until_true 10 is \
+	"canvas.width + 'x' + canvas.height" 1000x760
 check "... and asks for nothing elsewhere" is "performance.getEntriesByType(
 	'resource').filter(r => !r.name.startsWith(location.origin)).length" 0
 check "its policy lets it connect here only" is "fetch('http://127.0.0.1:1/')
