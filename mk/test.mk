@@ -15,7 +15,7 @@ DEPS_DISPLAY_TEST += chromium-headless-shell
 # For tests/display/gl.sh and wayland.sh, with test-all too: Mesa's software
 # drivers, toolkits.
 DEPS_ALL += mesa-utils mesa-vulkan-drivers vulkan-tools toppler \
-	gtk-3-examples gtk-4-examples
+	gtk-3-examples gtk-4-examples featherpad qtwayland5 firefox-esr
 
 # Installs what is missing; needs root or sudo only if something is.
 deps:
@@ -58,6 +58,11 @@ density: all
 	python3 bench/density.py --bailey $(B)/bailey \
 	  --json bench/out/density.json $(DENSITY)
 
+# Frames per second of OpenGL and Vulkan in software, native and inside.
+bench-frames: all
+	@mkdir -p bench/out
+	python3 bench/frames.py --bailey $(B)/bailey --json bench/out/frames.json
+
 # What is not installed, or does not work on this host, is named in the report.
 DEPS_PEERS := bubblewrap crun podman systemd-container user-mode-linux \
 	qemu-system-x86 nginx-light redis-server redis-tools wrk
@@ -71,6 +76,6 @@ bench-peers: all
 bench-check: all
 	python3 bench/check.py --bailey $(B)/bailey $(CHECK)
 
-.PHONY: deps-peers bench-peers bench-check
+.PHONY: deps-peers bench-peers bench-check bench-frames
 .PHONY: deps deps-all deps-display deps-build test test-all test-vm demo bench \
 	bench-save density

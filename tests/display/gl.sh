@@ -1,7 +1,7 @@
 #!/bin/bash
-# gl.sh - OpenGL and Vulkan in software, and an SDL game, on a sandbox's screen:
-# what they draw is what they draw on the same X server outside, and they draw
-# on after a save and a resume.
+# gl.sh - OpenGL and Vulkan in software, WebGL in a browser, and an SDL game, on
+# a sandbox's screen: what they draw is what they draw on the same X server
+# outside, and they draw on after a save and a resume.
 . tests/lib.sh
 export LC_ALL=C XDG_RUNTIME_DIR=$TMP/run
 mkdir -p -m 700 "$XDG_RUNTIME_DIR"
@@ -54,9 +54,9 @@ alike() { # SANDBOX: to the last pixel what is drawn outside, and no blank
 		[ "$(compare -metric AE "$TMP/in.png" "$TMP/out.png" null: \
 			2>&1)" = 0 ]
 }
-saved_and_resumed() { # SANDBOX
+saved_and_resumed() { # SANDBOX RESUME-OPTION...
 	"$BAILEY" save -q "$1" --stop -o "$TMP/$1.bly" &&
-		"$BAILEY" resume -q -d "$TMP/$1.bly" </dev/null
+		"$BAILEY" resume -q -d "${@:2}" "$TMP/$1.bly" </dev/null
 }
 goes_on() { # NAME PROGRAM ARG...: an animation, over two generations
 	check "$1 starts" start "$@"
@@ -102,6 +102,59 @@ if has Vulkan vulkaninfo vkcube; then
 	status "a cube of 200 frames" 0 timeout 60 "$BAILEY" run -q --display \
 		vkcube --c 200
 	goes_on cube vkcube
+fi
+
+# ---- WebGL ---------------------------------------------------------------------
+if has WebGL firefox-esr; then
+	mkdir -m 755 "$TMP/page"
+	cat >"$TMP/page/page.html" <<-'A'
+	<!doctype html><body><canvas id=c width=600 height=400></canvas><script>
+	const g = c.getContext('webgl');
+	document.title = 'WebGL by ' + g.getParameter(g.RENDERER);
+	function shader(type, text) {
+		const s = g.createShader(type);
+		g.shaderSource(s, text);
+		g.compileShader(s);
+		return s;
+	}
+	const p = g.createProgram();
+	g.attachShader(p, shader(g.VERTEX_SHADER,
+		'attribute vec2 a; uniform float t; varying vec2 v;' +
+		'void main() { v = a; gl_Position = vec4(' +
+		'a.x * cos(t) - a.y * sin(t), a.x * sin(t) + a.y * cos(t),' +
+		'0, 1); }'));
+	g.attachShader(p, shader(g.FRAGMENT_SHADER,
+		'precision mediump float; varying vec2 v;' +
+		'void main() { gl_FragColor = vec4(v * 0.5 + 0.5, 0.6, 1); }'));
+	g.bindAttribLocation(p, 0, 'a');
+	g.linkProgram(p);
+	g.useProgram(p);
+	g.bindBuffer(g.ARRAY_BUFFER, g.createBuffer());
+	g.bufferData(g.ARRAY_BUFFER,
+		new Float32Array([-.7, -.7, .7, -.7, 0, .8]), g.STATIC_DRAW);
+	g.enableVertexAttribArray(0);
+	g.vertexAttribPointer(0, 2, g.FLOAT, false, 0, 0);
+	const t = g.getUniformLocation(p, 't');
+	let n = 0;
+	(function draw() {
+		g.clear(g.COLOR_BUFFER_BIT);
+		g.uniform1f(t, n++ / 60);
+		g.drawArrays(g.TRIANGLES, 0, 3);
+		requestAnimationFrame(draw);
+	})();
+	</script>
+	A
+	is_llvmpipe() { # the window's name is the page's title
+		inside web xwininfo -root -tree | grep 'WebGL by llvmpipe'
+	}
+	start web -e HOME=/tmp -e LC_ALL=C.UTF-8 -v "$TMP/page:/page:ro" \
+		firefox-esr file:///page/page.html
+	check "WebGL in a browser is llvmpipe" until_true 60 is_llvmpipe
+	check "... and draws" until_true 30 moves web
+	check "... is saved and resumed" saved_and_resumed web \
+		-v "$TMP/page:/page:ro"
+	check "... and draws on" until_true 30 moves web
+	"$BAILEY" rm -f web >/dev/null
 fi
 
 # ---- SDL -----------------------------------------------------------------------

@@ -154,7 +154,8 @@ check "the compositor was killed, and starts again" until_true 20 \
 # ---- toolkits, OpenGL, Vulkan --------------------------------------------------------
 toolkit() { # NAME PROGRAM: a picture, a menu, a press outside ends it
 	has "$1" "$2" || return
-	start kit -e GDK_BACKEND=wayland "$2"
+	start kit -e GDK_BACKEND=wayland -e QT_QPA_PLATFORM=wayland \
+		-e HOME=/tmp "$2"
 	check "$1 on Wayland" until_true 40 eval \
 		'look kit kit && [ "$(colours kit)" -gt 50 ]'
 	before=$(inside kit xwininfo -root -tree | grep -c '^ *0x')
@@ -182,6 +183,20 @@ animation() { # NAME PROGRAM
 }
 toolkit "GTK 3" gtk3-widget-factory
 toolkit "GTK 4" gtk4-widget-factory
+if [ -e /usr/share/doc/qtwayland5 ]; then
+	toolkit Qt featherpad
+else
+	skip "Qt on Wayland" "no qtwayland5 here"
+fi
+PATH=$PATH:/usr/games
+if has "SDL on Wayland" toppler; then
+	start game -e SDL_VIDEODRIVER=wayland /usr/games/toppler
+	check "SDL on Wayland" until_true 30 eval \
+		'look game game && [ "$(colours game)" -gt 50 ]'
+	check "... takes keys" until_true 20 eval 'inside game xdotool key \
+		Down && look game one && ! alike game one'
+	"$BAILEY" rm -f game >/dev/null
+fi
 animation OpenGL es2gears_wayland
 animation Vulkan vkcube-wayland
 finish
