@@ -8,7 +8,10 @@
  * others give their memory back to the host.
  *
  * pagedesc[] has one word for each page: what the page at the start of a run
- * or slab is, and, while a run is free, the link to the next free one.
+ * or slab is, and, while a run is free, the link to the next free one.  Its own
+ * pages need none: in the place of those words lie the first pages that are
+ * handed out, and the links of pages of BLY_HEAP_LEFT, so that a picoprocess
+ * of a small sandbox needs few page tables.
  *
  * Small objects come from slabs of one page per size class, linked through
  * the free objects themselves.
@@ -21,6 +24,13 @@
 #define DESC_BASE (BOOT_INFO_ADDR + BOOT_INFO_MAX)
 #define DESC_SIZE (ALL_PAGES * sizeof(u32))
 #define FIRST_PAGE ((DESC_BASE + DESC_SIZE - BLY_HEAP) / PAGE_SIZE)
+#define DESC_PAGE ((DESC_BASE - BLY_HEAP) / PAGE_SIZE)
+/* The words of pages DESC_PAGE.. begin in page NEAR_WORDS. */
+#define NEAR_WORDS (DESC_PAGE + DESC_PAGE * sizeof(u32) / PAGE_SIZE)
+#define NEAR_FIRST (NEAR_WORDS + 1)
+#define NEAR_END (DESC_PAGE + FIRST_PAGE * sizeof(u32) / PAGE_SIZE)
+#define LEFT_NEAR (NEAR_FIRST * PAGE_SIZE / sizeof(u32) - \
+		   DESC_PAGE * PAGE_SIZE / sizeof(u32) - NEAR_END)
 #define WARM_MAX 32
 #define WARM_PAGES 16  /* runs up to this long are kept warm */
 #define RUN_CLASSES 232 /* up to PAGE_COUNT / 4 pages */
@@ -38,7 +48,8 @@ struct run_class {
 static struct mutex page_lock; /* guards what follows and pagedesc links */
 static struct run_class run_classes[RUN_CLASSES];
 static u64 next_page = FIRST_PAGE; /* never handed out from here on */
-static struct run_class left_class; /* the same, of BLY_HEAP_LEFT */
+static u64 next_near = NEAR_FIRST; /* nor from here to NEAR_END */
+static u32 left_free; /* of BLY_HEAP_LEFT: page index of the first, 0 none */
 static u64 next_left = PAGE_COUNT;
 static size_t used_pages;
 static u64 charged_pages; /* of programs; atomic */
@@ -134,6 +145,22 @@ bool memory_fits(u64 pages)
 	return !counts_programs() || !over_limit(pages);
 }
 
+/* Pages that were never handed out, or 0.  page_lock held. */
+static u64 take_new(u64 pages, u64 align)
+{
+	u64 near = (next_near + align - 1) & ~(align - 1);
+	u64 i = (next_page + align - 1) & ~(align - 1);
+
+	if (pages <= WARM_PAGES && near + pages <= NEAR_END) {
+		next_near = near + pages;
+		return near;
+	}
+	if (i + pages > PAGE_COUNT)
+		return 0;
+	next_page = i + pages;
+	return i;
+}
+
 void *page_alloc(size_t pages)
 {
 	size_t rounded;
@@ -150,10 +177,8 @@ void *page_alloc(size_t pages)
 		return NULL;
 	}
 	i = run_take(&run_classes[class], &dirty);
-	if (!i && next_page + rounded <= PAGE_COUNT) {
-		i = next_page;
-		next_page += rounded;
-	}
+	if (!i)
+		i = take_new(rounded, 1);
 	if (i)
 		used_pages += pages;
 	mutex_unlock(&page_lock);
@@ -166,21 +191,17 @@ void *page_alloc(size_t pages)
 
 void *page_alloc_aligned(size_t pages, size_t align)
 {
-	size_t mask = align / PAGE_SIZE - 1;
-	u64 i;
+	u64 i = 0;
 
 	ASSERT(pages <= 64); /* longer runs are rounded up to their class */
 
 	mutex_lock(&page_lock);
-	i = (next_page + mask) & ~mask;
-	if (over_limit(pages) || i + pages > PAGE_COUNT) {
-		mutex_unlock(&page_lock);
-		return NULL;
-	}
-	next_page = i + pages;
-	used_pages += pages;
+	if (!over_limit(pages))
+		i = take_new(pages, align / PAGE_SIZE);
+	if (i)
+		used_pages += pages;
 	mutex_unlock(&page_lock);
-	return page_address(i);
+	return i ? page_address(i) : NULL;
 }
 
 void page_free(void *p, size_t pages)
@@ -192,7 +213,7 @@ void page_free(void *p, size_t pages)
 
 	if (!p)
 		return;
-	ASSERT(i >= FIRST_PAGE && i < PAGE_COUNT);
+	ASSERT(i >= NEAR_FIRST && i < PAGE_COUNT);
 	c = &run_classes[run_class_of(pages, &rounded)];
 	warm = pages <= WARM_PAGES &&
 	       __atomic_load_n(&c->warm_count, __ATOMIC_RELAXED) < WARM_MAX;
@@ -211,15 +232,24 @@ void page_free(void *p, size_t pages)
 	mutex_unlock(&page_lock);
 }
 
+/* Where the link of the free page i of BLY_HEAP_LEFT is. */
+static u32 *left_link(u64 i)
+{
+	u64 n = i - PAGE_COUNT;
+
+	return &pagedesc[n < LEFT_NEAR ? NEAR_END + n : i];
+}
+
 void *left_page_alloc(void)
 {
-	bool dirty;
 	u64 i = 0;
 
 	mutex_lock(&page_lock);
 	if (!over_limit(1)) {
-		i = run_take(&left_class, &dirty);
-		if (!i && next_left < ALL_PAGES)
+		i = left_free;
+		if (i)
+			left_free = *left_link(i);
+		else if (next_left < ALL_PAGES)
 			i = next_left++;
 	}
 	if (i)
@@ -236,8 +266,8 @@ void left_page_free(void *p, bool is_there)
 	if (is_there)
 		host_mem_advise(p, PAGE_SIZE, HOST_ADVISE_RELEASE);
 	mutex_lock(&page_lock);
-	pagedesc[i] = left_class.cold;
-	left_class.cold = (u32)i;
+	*left_link(i) = left_free;
+	left_free = (u32)i;
 	used_pages--;
 	mutex_unlock(&page_lock);
 }
@@ -438,4 +468,5 @@ void heap_init(void)
 			PAGE_UP((u64)(libos_hot_end - libos_data_start)),
 			HOST_ADVISE_POPULATE);
 	ASSERT(FIRST_PAGE < PAGE_COUNT / 2);
+	ASSERT(LEFT_NEAR < PAGE_SIZE / sizeof(u32));
 }
