@@ -45,6 +45,8 @@ struct memnode {
 	struct extent *extents;
 	u32 extent_count, extent_room;
 	u64 pages;
+	char *small;               /* the content of a small file, or NULL */
+	u32 small_room;            /* bytes of it; what is behind reads 0 */
 	bool is_mapped;            /* ever: then pages stay where they are */
 	u32 seals;
 	/* directory, symlink */

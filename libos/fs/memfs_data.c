@@ -6,6 +6,9 @@
  * it.  Runs grow with the file, up to 2 MiB; a page inside a hole brings the
  * 64 KiB around it.  Bytes beyond the file's size are zero, except what a
  * mapping wrote there.
+ *
+ * A small file has no page of its own but a small object, and no extents,
+ * until it is mapped or grows.  (It counts as a page all the same.)
  */
 #include "memfs.h"
 
@@ -17,6 +20,7 @@
 
 #define RUN_MAX 512u
 #define RUN_SPARSE 16u
+#define SMALL_MAX 2032u /* the largest object that is less than a page */
 #define RELEASE_MIN (64u * PAGE_SIZE) /* cheaper to give back than to clear */
 
 static const char zeros[PAGE_SIZE];
@@ -130,12 +134,94 @@ static void choose_run(const struct memnode *n, u32 at, u64 page, u64 want,
 	*count = MIN(MIN(size, RUN_MAX), end - start);
 }
 
+/* ---- small files ------------------------------------------------------------------ */
+/* Room for bytes up to end, or NULL: it must be pages. */
+static char *small_ensure(struct memnode *n, u64 end)
+{
+	u64 room;
+	char *p;
+
+	if (end > SMALL_MAX || n->extent_count || n->is_mapped)
+		return NULL;
+	if (n->small && end <= n->small_room)
+		return n->small;
+	room = n->small ? MIN(end + end / 2, SMALL_MAX) : MAX(end, 32);
+	if (!n->small && charge(n, 1))
+		return NULL;
+	p = krealloc(n->small, room);
+	if (!p && !n->small) {
+		n->pages++;
+		uncharge(n, 1);
+	}
+	if (!p)
+		return NULL;
+	if (!n->small) {
+		n->pages++;
+		n->small_room = 0;
+	}
+	memset(p + n->small_room, 0, room - n->small_room);
+	n->small = p;
+	n->small_room = (u32)room;
+	return p;
+}
+
+static void small_free(struct memnode *n)
+{
+	if (!n->small)
+		return;
+	kfree(n->small);
+	n->small = NULL;
+	uncharge(n, 1);
+}
+
+/* Its content moves into a page. */
+static int small_leave(struct memnode *n)
+{
+	char *small = n->small, *mem;
+	u64 count;
+
+	n->small = NULL;
+	uncharge(n, 1);
+	mem = data_ensure(n, 0, 1, &count);
+	if (is_err(mem)) {
+		n->small = small;
+		charge(n, 1); /* as it was: it cannot be refused */
+		n->pages++;
+		return (int)ptr_err(mem);
+	}
+	memcpy(mem, small, n->small_room);
+	kfree(small);
+	return 0;
+}
+
+/* What is at pos and *size bytes behind it; NULL: zeros. */
+static const char *content_at(struct memnode *n, u64 pos, u64 *size)
+{
+	u64 skip = pos & (PAGE_SIZE - 1), count;
+	const char *mem;
+
+	if (n->small && pos < n->small_room) {
+		*size = n->small_room - pos;
+		return n->small + pos;
+	}
+	*size = PAGE_SIZE - skip;
+	mem = n->small ? NULL : data_find(n, pos >> PAGE_SHIFT, &count);
+	if (!mem)
+		return NULL;
+	*size = count * PAGE_SIZE - skip;
+	return mem + skip;
+}
+
 char *data_ensure(struct memnode *n, u64 page, u64 want, u64 *count)
 {
-	char *mem = data_find(n, page, count);
 	u64 first, size;
+	char *mem;
 	u32 at;
+	int err = n->small ? small_leave(n) : 0;
 
+	if (err)
+		return err_ptr(err);
+	mem = data_find(n, page, count);
 	if (mem)
 		return mem;
 	if (page >= UINT32_MAX - RUN_MAX)
@@ -163,23 +249,17 @@ char *data_ensure(struct memnode *n, u64 page, u64 want, u64 *count)
 /* ---- reading and writing ---------------------------------------------------------- */
 ssize_t data_read(struct memnode *n, struct uio *u, u64 pos)
 {
-	u64 size = n->inode->size, left, count, part;
+	u64 size = n->inode->size, left, part;
 	ssize_t done = 0, got;
 
 	if (pos >= size)
 		return 0;
 	left = MIN((u64)u->left, size - pos);
 	while (left) {
-		u64 skip = pos & (PAGE_SIZE - 1);
-		const char *mem = data_find(n, pos >> PAGE_SHIFT, &count);
+		const char *mem = content_at(n, pos, &part);
 
-		if (mem) {
-			part = MIN(left, count * PAGE_SIZE - skip);
-			got = uio_put(u, mem + skip, part);
-		} else {
-			part = MIN(left, PAGE_SIZE - skip);
-			got = uio_put(u, zeros, part);
-		}
+		part = MIN(left, part);
+		got = uio_put(u, mem ? mem : zeros, part);
 		if (got > 0)
 			done += got;
 		if (got != (ssize_t)part)
@@ -200,23 +280,37 @@ static void clear_tail(struct memnode *n, u64 up_to)
 		data_zero(n, size, end);
 }
 
+/* Where size bytes for pos go, or the first *part of them. */
+static char *place_for(struct memnode *n, u64 pos, u64 size, u64 *part)
+{
+	u64 skip = pos & (PAGE_SIZE - 1), count;
+	u64 want = (skip + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	char *mem = small_ensure(n, pos + size);
+
+	*part = size;
+	if (mem)
+		return mem + pos;
+	mem = data_ensure(n, pos >> PAGE_SHIFT, want, &count);
+	if (is_err(mem))
+		return mem;
+	*part = MIN(size, count * PAGE_SIZE - skip);
+	return mem + skip;
+}
+
 ssize_t data_write(struct memnode *n, struct uio *u, u64 pos)
 {
 	ssize_t done = 0, got;
-	u64 count, part;
+	u64 part;
 
 	clear_tail(n, pos);
 	while (u->left) {
-		u64 skip = pos & (PAGE_SIZE - 1);
-		u64 want = (skip + u->left + PAGE_SIZE - 1) >> PAGE_SHIFT;
-		char *mem = data_ensure(n, pos >> PAGE_SHIFT, want, &count);
+		char *mem = place_for(n, pos, u->left, &part);
 
 		if (is_err(mem)) {
 			got = ptr_err(mem);
 			break;
 		}
-		part = MIN((u64)u->left, count * PAGE_SIZE - skip);
-		got = uio_get(u, mem + skip, part);
+		got = uio_get(u, mem, part);
 		if (got > 0) {
 			done += got;
 			pos += (u64)got;
@@ -236,6 +330,12 @@ void data_zero(struct memnode *n, u64 from, u64 to)
 {
 	u64 count, part;
 
+	if (n->small) {
+		if (from < n->small_room)
+			memset(n->small + from, 0,
+			       MIN(to, n->small_room) - from);
+		return;
+	}
 	while (from < to) {
 		u64 skip = from & (PAGE_SIZE - 1);
 		char *mem = data_find(n, from >> PAGE_SHIFT, &count);
@@ -274,6 +374,8 @@ int data_truncate(struct memnode *n, u64 size)
 	if (size < old) {
 		if (!n->is_mapped)
 			drop_extents(n, PAGE_UP(size) >> PAGE_SHIFT);
+		if (!size)
+			small_free(n);
 		data_zero(n, size, PAGE_UP(old));
 	}
 	n->inode->size = size;
@@ -286,6 +388,7 @@ int data_truncate(struct memnode *n, u64 size)
 void data_free(struct memnode *n)
 {
 	drop_extents(n, 0);
+	small_free(n);
 	kfree(n->extents);
 	n->extents = NULL;
 	n->extent_room = 0;
@@ -298,9 +401,12 @@ s64 data_seek(struct memnode *n, u64 off, bool hole)
 	if (off >= size)
 		return -ENXIO;
 	while (off < size) {
-		const char *mem = data_find(n, off >> PAGE_SHIFT, &count);
+		bool is_hole = n->small ? off >= PAGE_SIZE :
+			       !data_find(n, off >> PAGE_SHIFT, &count);
 
-		if (!mem == hole)
+		if (n->small)
+			count = is_hole ? UINT32_MAX : 1;
+		if (is_hole == hole)
 			return (s64)off;
 		off = PAGE_DOWN(off) + count * PAGE_SIZE;
 	}
