@@ -126,17 +126,19 @@ static void add_mapping(struct memory *m, bool is_monitor, uint64_t start,
 static unsigned read_mappings(struct memory *m, pid_t pid, bool is_monitor)
 {
 	FILE *f = proc_open(pid, "smaps");
-	uint64_t start = 0, end, anonymous, dirty = 0;
+	uint64_t start = 0, at, end, anonymous, dirty = 0;
 	unsigned count = 0;
 	char line[1024];
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &at, &end) == 2) {
+			start = at; /* "Anonymous" begins as a number does */
 			count++;
-		else if (sscanf(line, "Pss_Dirty: %" SCNu64, &dirty) == 1)
+		} else if (sscanf(line, "Pss_Dirty: %" SCNu64, &dirty) == 1) {
 			;
-		else if (sscanf(line, "Anonymous: %" SCNu64, &anonymous) == 1)
+		} else if (sscanf(line, "Anonymous: %" SCNu64, &anonymous) == 1) {
 			add_mapping(m, is_monitor, start, anonymous, dirty);
+		}
 	}
 	if (f)
 		fclose(f);
