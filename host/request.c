@@ -42,7 +42,7 @@ static struct {
 	struct mon_walked walked;
 	u8 rest[MON_REPLY_MAX - sizeof(struct mon_reply) -
 		sizeof(struct mon_walked)];
-} walk_buffer LARGE;
+} walk_buffer RARE;
 
 static void cmsg_pack(u8 *control, host_handle h)
 {

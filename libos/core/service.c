@@ -26,7 +26,7 @@ struct watch {
 };
 
 static struct mutex watch_lock; /* guards watches */
-static struct watch watches[WATCH_MAX];
+static struct watch watches[WATCH_MAX] LARGE;
 static host_handle bell; /* reopened on resume: empty */
 static u32 is_sleeping;  /* the bell must be rung */
 

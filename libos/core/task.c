@@ -27,7 +27,7 @@ struct proc *kernel_proc;
 static struct mutex block_lock; /* guards the next two */
 static struct list dead_blocks = LIST_INIT(dead_blocks);
 static s32 last_tid;
-static struct list tid_hash[TID_HASH]; /* tasklist_lock, or boot */
+static struct list tid_hash[TID_HASH] LARGE; /* tasklist_lock, or boot */
 static struct mutex tid_lock;          /* guards tid_hash */
 
 void task_entry(struct task *t); /* entry.S */

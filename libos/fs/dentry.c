@@ -16,14 +16,14 @@
 
 #include <libos/heap.h>
 
-#define HASH_START 1024u
+#define HASH_START 256u
 #define LRU_MAX 16384u
 #define FIRST_POS (1ull << 32) /* below are the lower tree's names */
 
 struct mutex dcache_mutex = MUTEX_INIT;
 struct mutex rename_lock = MUTEX_INIT;
 
-static struct dentry *start_table[HASH_START];
+static struct dentry *start_table[HASH_START] LARGE;
 static struct dentry **table = start_table;
 static u32 table_size = HASH_START, table_count;
 static struct list lru = LIST_INIT(lru);

@@ -16,7 +16,8 @@
 #define ASKED_IN_VAIN 1000
 
 static struct mutex table_lock = MUTEX_INIT;
-static struct hostnode *table[TABLE_SIZE];
+static struct hostnode *table[TABLE_SIZE] RARE;
+static bool is_used; /* the table, ever */
 
 struct walk_buffer {
 	struct host_stat st[WALK_MAX];
@@ -156,6 +157,7 @@ struct inode *hostfs_inode(struct super *s, const struct host_stat *st,
 			b = bucket(s, st->dev, st->ino);
 			n->next = *b;
 			*b = n;
+			is_used = true;
 		}
 	}
 	if (i)
@@ -654,7 +656,7 @@ void hostfs_nodes_resumed(void)
 {
 	struct hostnode *n;
 
-	for (unsigned k = 0; k < TABLE_SIZE; k++)
+	for (unsigned k = 0; is_used && k < TABLE_SIZE; k++)
 		for (n = table[k]; n; n = n->next)
 			hostfs_node_resumed(n);
 }

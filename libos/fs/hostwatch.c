@@ -21,7 +21,7 @@ static host_handle changes = HOST_NO_HANDLE; /* reopened on resume: none */
 static bool is_refused;
 static u64 moment = 1;
 static u64 all_changed;      /* the moment of the last change without name */
-static u64 changed[NAMES];   /* by hash of the name */
+static u64 changed[NAMES] RARE; /* by hash of the name */
 static u64 heard_for;        /* stamp of the last walk that has listened */
 
 static void note_change(const struct host_change *c)
@@ -37,7 +37,7 @@ static void note_change(const struct host_change *c)
 
 static void hear(void)
 {
-	static u8 buffer[BUFFER] __attribute__((aligned(8)));
+	static u8 buffer[BUFFER] RARE __attribute__((aligned(8)));
 	struct host_iovec iov = { buffer, sizeof(buffer) };
 	const struct host_change *c;
 	s64 n, at;

@@ -16,7 +16,7 @@
 #define SIN6_SIZE_MIN 24u
 
 struct mutex inet_lock = MUTEX_INIT;
-static struct list ports[PORT_BUCKETS] LARGE; /* inet_lock */
+static struct list ports[PORT_BUCKETS] RARE; /* inet_lock */
 static u32 ephemeral_next = 4711;
 
 /* ---- addresses ---------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #define PEEK_MAX 65536u
 
 /* ---- published ports --------------------------------------------------------------- */
-static struct { host_handle handle; u32 refs; } published[PORTS_MAX];
+static struct { host_handle handle; u32 refs; } published[PORTS_MAX] LARGE;
 static struct mutex published_lock = MUTEX_INIT;
 
 bool inet_host_network(void)

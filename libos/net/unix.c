@@ -14,7 +14,7 @@
 
 struct mutex unix_lock = MUTEX_INIT;
 #define ABSTRACT_BUCKETS 64
-static struct list abstract_names[ABSTRACT_BUCKETS]; /* unix_lock */
+static struct list abstract_names[ABSTRACT_BUCKETS] LARGE; /* unix_lock */
 static u32 autobind_next;
 
 /* ---- names ----------------------------------------------------------------- */

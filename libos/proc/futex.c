@@ -16,7 +16,7 @@
 
 #define BUCKETS 256
 
-static struct futex_bucket buckets[BUCKETS]; /* zeroed: empty */
+static struct futex_bucket buckets[BUCKETS] LARGE; /* zeroed: empty */
 
 static int shared_key(struct futex_key *k, u64 addr)
 {

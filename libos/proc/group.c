@@ -11,7 +11,7 @@
 #define PGRP_BUCKETS 64
 
 static struct mutex pgrp_lock;
-static struct list pgrp_hash[PGRP_BUCKETS]; /* zeroed: empty */
+static struct list pgrp_hash[PGRP_BUCKETS] LARGE; /* zeroed: empty */
 
 static struct list *bucket(s32 pgid)
 {

@@ -15,7 +15,8 @@
 #define INPUT_PAGES 2 /* TTY_INPUT_SIZE and its marks */
 
 static struct mutex tty_table_lock = MUTEX_INIT;
-static struct tty *ttys[TTY_MAX]; /* made when first needed, kept */
+static struct tty *ttys[TTY_MAX] RARE; /* made when first needed, kept */
+static u32 ttys_end; /* none was ever made from here on; only grows */
 
 static const struct ktermios default_termios = {
 	.c_iflag = ICRNL | IXON,
@@ -65,6 +66,7 @@ static struct tty *pty_slot(u32 n)
 	waitq_init(&tty->slave_wait);
 	waitq_init(&tty->master_wait);
 	__atomic_store_n(&ttys[n], tty, __ATOMIC_RELEASE);
+	ttys_end = MAX(ttys_end, n + 1);
 	return tty;
 }
 
@@ -160,7 +162,7 @@ struct inode *pty_inode(u32 number)
 
 int pty_next(u32 from)
 {
-	for (; from < TTY_MAX; from++) {
+	for (; from < ttys_end; from++) {
 		if (pty_find(from))
 			return (int)from;
 	}

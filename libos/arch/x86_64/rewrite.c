@@ -602,13 +602,13 @@ static bool may_rewrite(const struct vma *v)
 }
 
 /* Sites that cannot be rewritten are looked at once. */
-#define REFUSED_SIZE 1024
-static u64 refused[REFUSED_SIZE]; /* rewrite_lock */
+#define REFUSED_SIZE 256
+static u64 refused[REFUSED_SIZE] RARE; /* rewrite_lock */
 
 static u64 *refused_slot(const struct vma *v, u64 site, u64 *key)
 {
 	*key = ((u64)v->file->inode << 20) + site - base_of(v);
-	return &refused[(*key * 0x9e3779b97f4a7c15ull) >> 54];
+	return &refused[(*key * 0x9e3779b97f4a7c15ull) >> 56];
 }
 
 static void rewrite_try(struct task *t, struct mm *m, u64 site)

@@ -30,7 +30,7 @@ struct layout {
 };
 /* Written before threads run; the last is written over when it is full: then
  * signal frames of that one are not understood any more. */
-static struct layout layouts[LAYOUTS];
+static struct layout layouts[LAYOUTS] RARE;
 static u32 layout_count;
 
 u64 xstate_features;

@@ -52,6 +52,8 @@ typedef long ssize_t;
 /* Zeroed data that lies apart, so that the rest is close together: a new
  * picoprocess takes in 64 KiB of it at a time (core/task.c). */
 #define LARGE __attribute__((section(".bss.large")))
+/* The same for what most programs do not use, or use little of. */
+#define RARE __attribute__((section(".bss.rare")))
 #define NSEC_PER_SEC 1000000000ull
 
 /* Pointers that can also carry an error. */
