@@ -36,7 +36,7 @@ static pid_t callers[CALLERS_MAX]; /* in the order of their coming */
 static size_t caller_count;
 static char token[WEB_TOKEN_SIZE + 1];
 
-/* ---- reading and answering, in strict mode -------------------------------- */
+/* ---- reading and answering, in strict mode ------------------------------- */
 static _Noreturn void leave(int status)
 {
 	for (;;)
@@ -92,7 +92,7 @@ static _Noreturn void answer(int socket, const char *clipboard)
 	leave(kind != WEB_SCREEN);
 }
 
-/* ---- handing in ----------------------------------------------------------- */
+/* ---- handing in ---------------------------------------------------------- */
 /* The page shows why: a WebSocket's closing frame. */
 static void say_why(int socket, const char *why)
 {
@@ -141,7 +141,7 @@ static _Noreturn void attend(const struct web_view *w, int socket)
 	_exit(0);
 }
 
-/* ---- callers -------------------------------------------------------------- */
+/* ---- callers ------------------------------------------------------------- */
 static void on_child(int sig)
 {
 }
@@ -199,7 +199,7 @@ static _Noreturn void serve(const struct web_view *w, int listener)
 	}
 }
 
-/* ---- the start ------------------------------------------------------------ */
+/* ---- the start ----------------------------------------------------------- */
 static int listen_on(uint16_t *port, struct err *e)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,

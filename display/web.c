@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FROM_PAGE = 0, TO_PAGE = 1, FRAME_MS = 30, FRAMES_AHEAD = 2,
+enum { FROM_PAGE = 0, TO_PAGE = 1, FRAME_MS = 30,
        START_TRIES = 100, START_PAUSE_US = 200000, LINGER_MS = 1000,
        NAME_MAX_SIZE = 24 };
 

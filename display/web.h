@@ -43,6 +43,9 @@ enum to_page { WEB_SIZE = 1, WEB_TILES, WEB_JPEG, WEB_FRAME, WEB_CURSOR,
 enum key_flags { KEY_CAPS = 1, KEY_NUM = 2, KEY_SHORTCUT = 4 };
 enum why { WHY_CANNOT = 4000, WHY_TURN = 4001 };
 
+/* So many frames are sent before the page has said that it shows them. */
+enum { FRAMES_AHEAD = 2 };
+
 struct picture;
 struct copied;
 
@@ -54,6 +57,8 @@ struct web {
 	bool can_copy_in, can_copy_out;
 	bool is_visible;
 	uint32_t frame, shown; /* numbers of frames */
+	int64_t sent_ms[FRAMES_AHEAD];
+	int64_t delay_ms; /* from sending a frame to hearing that it is shown */
 };
 
 int64_t clock_ms(void);

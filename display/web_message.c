@@ -8,7 +8,8 @@
 
 enum { KEY_SIZE = 8, POINTER_SIZE = 6, WHEEL_SIZE = 6, SHOWN_SIZE = 8,
        ROOM_SIZE = 6,
-       TEXT_HEAD = 4, CHARACTER = 4, TYPED_MAX = 4096, CHARACTER_MAX = 0x10ffff };
+       TEXT_HEAD = 4, CHARACTER = 4, TYPED_MAX = 4096,
+       CHARACTER_MAX = 0x10ffff, DELAY_MAX_MS = 500 };
 
 static void take_key(struct web *w, const uint8_t *p)
 {
@@ -49,8 +50,12 @@ static void take_wheel(struct web *w, const uint8_t *p)
 
 static void take_shown(struct web *w, uint32_t number)
 {
-	if (w->frame - number < w->frame - w->shown) /* no older than known */
-		w->shown = number;
+	if (w->frame - number >= w->frame - w->shown)
+		return; /* older than what is known, or none */
+	w->shown = number;
+	w->delay_ms = clock_ms() - w->sent_ms[number % FRAMES_AHEAD];
+	if (w->delay_ms > DELAY_MAX_MS)
+		w->delay_ms = DELAY_MAX_MS;
 }
 
 void web_message(void *ctx, const uint8_t *p, size_t size)

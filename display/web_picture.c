@@ -3,9 +3,11 @@
  *
  * The DAMAGE extension says where to look; a copy of what the page has says
  * what differs.  Of each tile the smallest rectangle that holds all that
- * differs is sent, without loss.  Tiles that change again and again and have
- * many colours are sent as JPEG while they do, and without loss when they have
- * been still for SETTLE_MS: what stands still is exact.
+ * differs is sent, without loss.  Tiles of many colours are sent as JPEG while
+ * they change again and again, or if more than RICH_MAX of them come in one
+ * frame, and without loss when they have been still for SETTLE_MS: what stands
+ * still is exact.  A page that is slow to show frames is given longer: else
+ * each of a slow film's pictures would be taken for one that stands.
  */
 #include "display/framebuffer.h"
 #include "display/size.h"
@@ -15,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETTLE_MS = 250, AGAIN_MS = 200, HOT = 3, HEAT_MAX = 10 };
+enum { SETTLE_MS = 250, AGAIN_MS = 200, HOT = 3, HEAT_MAX = 10, RICH_MAX = 32,
+       DELAYS = 2 };
 
 struct rectangle { uint32_t x, y, w, h; };
 
@@ -32,6 +35,8 @@ struct picture {
 	uint8_t *sent; /* the page's picture, width * 4 a line */
 	struct tile *tiles;
 	bool is_changed, is_resized;
+	int rich; /* tiles of many colours in this frame */
+	int64_t more_ms;   /* that the page's slowness is worth */
 	int64_t settle_ms; /* when the first blurred tile may be, or 0 */
 	int damage_event, size_event;
 };
@@ -170,9 +175,9 @@ static bool add(const struct picture *p, const struct rectangle *r,
 			 is_any);
 }
 
-static void warm(struct tile *t, int64_t now)
+static void warm(const struct picture *p, struct tile *t, int64_t now)
 {
-	if (now - t->changed_ms > AGAIN_MS)
+	if (t->is_unknown || now - t->changed_ms > AGAIN_MS + p->more_ms)
 		t->heat = 0;
 	else if (t->heat < HEAT_MAX)
 		t->heat++;
@@ -189,29 +194,46 @@ static struct rectangle whole(const struct picture *p, uint32_t i)
 	return r;
 }
 
-static void send_tile(struct picture *p, uint32_t i, int64_t now)
+/* What is to be sent of a tile; w is 0 if nothing is. */
+static struct rectangle news(struct picture *p, uint32_t i, int64_t now)
 {
 	struct tile *t = &p->tiles[i];
 	struct rectangle all = whole(p, i), r = all;
-	bool is_settled = t->is_blurred && now - t->changed_ms >= SETTLE_MS;
 
 	if (t->is_dirty)
 		take(p, &r);
 	else
-		r = (struct rectangle){ 0 };
-	if (t->is_unknown)
+		r.w = 0;
+	if (r.w || t->is_unknown)
+		warm(p, t, now);
+	else if (!t->is_blurred ||
+		 now - t->changed_ms < SETTLE_MS + p->more_ms)
+		return (struct rectangle){ 0 };
+	if (t->is_unknown || t->is_blurred)
 		r = all;
-	if (r.w && !t->is_unknown)
-		warm(t, now);
 	t->is_dirty = t->is_unknown = false;
-	if (!r.w && !is_settled)
+	return r;
+}
+
+static void send_tile(struct picture *p, uint32_t i, int64_t now)
+{
+	struct tile *t = &p->tiles[i];
+	struct rectangle r = news(p, i, now);
+
+	t->is_dirty = false;
+	if (!r.w)
 		return;
-	if (r.w && t->heat >= HOT && !add(p, &all, false)) {
-		t->is_moving = t->is_blurred = true;
-		return;
+	if (!add(p, &r, false)) {
+		bool is_much = ++p->rich > RICH_MAX;
+
+		if (is_much && t->changed_ms != now)
+			return; /* it has settled, and can wait a frame more */
+		if (is_much || (t->changed_ms == now && t->heat >= HOT)) {
+			t->is_moving = t->is_blurred = true;
+			return;
+		}
+		add(p, &r, true);
 	}
-	if (!r.w || t->heat < HOT)
-		add(p, t->is_blurred ? &all : &r, true);
 	t->is_blurred = false;
 }
 
@@ -262,6 +284,8 @@ void picture_send(struct web *w)
 	if (p->is_resized)
 		send_size(w);
 	p->is_changed = false;
+	p->rich = 0;
+	p->more_ms = w->delay_ms * DELAYS;
 	for (uint32_t i = 0; i < p->columns * p->rows; i++)
 		send_tile(p, i, now);
 	tiles_send(&w->socket);
@@ -273,7 +297,8 @@ void picture_send(struct web *w)
 		if (t->is_blurred && (!first || t->changed_ms < first))
 			first = t->changed_ms;
 	}
-	p->settle_ms = first ? first + SETTLE_MS : 0;
+	p->settle_ms = first ? first + SETTLE_MS + p->more_ms : 0;
 	put32(head + 4, ++w->frame);
+	w->sent_ms[w->frame % FRAMES_AHEAD] = now;
 	websocket_send(&w->socket, head, sizeof(head), NULL, 0);
 }

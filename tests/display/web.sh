@@ -56,8 +56,9 @@ start() { # NAME ARG...
 	"$BAILEY" run -d -q --name "$1" --display --display-size 800x600 \
 		"${@:2}" >/dev/null
 }
-serve() { # SANDBOX: its page's address in $address
-	timeout -k 5 300 "$BAILEY" view --web "$1" >"$TMP/$1.url" \
+serve() { # SANDBOX [OPTION]: its page's address in $address
+	rm -f "$TMP/$1.url"
+	timeout -k 5 300 "$BAILEY" view --web "${@:2}" "$1" >"$TMP/$1.url" \
 		2>"$TMP/$1.err" </dev/null &
 	own+=($!)
 	until_true 20 test -s "$TMP/$1.url"
@@ -176,9 +177,18 @@ check "strangers and nonsense" python3 tests/display/web-strangers.py "$address"
 b close >"$TMP/b"
 check "without the page the program runs on" until_true 10 eval \
 	'[ "$(viewers keys)" = 0 ] && inside keys grep -q . /tmp/events'
+mkdir "$TMP/bin"
+printf '#!/bin/sh\ncat "$1" >%s; stat -c %%a "$1" >>%s; sleep 3\n' \
+	"$TMP/opened" "$TMP/opened" >"$TMP/bin/xdg-open"
+chmod +x "$TMP/bin/xdg-open"
+PATH=$TMP/bin:$PATH serve keys --open
+check "a browser is opened, by a file that only its owner reads" \
+	until_true 10 eval 'grep -qF "url=$address" "$TMP/opened" &&
+	grep -qx 600 "$TMP/opened"'
+cut -d/ -f4 <<<"$address" >"$TMP/token"
+cat /proc/[0-9]*/cmdline >"$TMP/lines" 2>/dev/null
 check "the token is in no command line" eval \
-	'! tr "\0" " " < <(cat /proc/[0-9]*/cmdline 2>/dev/null |
-	grep -av browser) | grep -qF "$(cut -d/ -f4 <<<"$address")"'
+	'test -s "$TMP/token" && ! grep -aqF -f "$TMP/token" "$TMP/lines"'
 "$BAILEY" rm -f keys >"$TMP/b"
 
 # ---- moving pictures -----------------------------------------------------------------
@@ -195,6 +205,23 @@ inside film sh -c 'kill -STOP $(pidof animate-im6.q16 animate)' >"$TMP/b"
 check "... and exactly when they stand still" until_true 20 is_shown film
 b close >"$TMP/b"
 "$BAILEY" rm -f film >"$TMP/b"
+
+# ---- a hostile program inside ------------------------------------------------------------
+start hostile --clipboard none -v "$PWD/tests/display:/t:ro" xterm
+check "the page's partner is exchanged" inside hostile sh -c '
+	cd /run/bailey && mv bailey-display-web bailey-display-web.real &&
+	cp /t/web-hostile.py bailey-display-web && chmod 755 bailey-display-web'
+serve hostile
+b open "$address" >"$TMP/b"
+b grant "${address%/*/*}" clipboardReadWrite clipboardSanitizedWrite >"$TMP/b"
+js "navigator.clipboard.writeText('mine')" >"$TMP/b"
+check "the page outlives what it sends, and shows the real one" \
+	until_true 60 is_shown hostile
+check "... all of it was sent" eval '[ "$(inside hostile cat /tmp/hostile)" = 24 ]'
+check "... nothing of it was run" is "document.title" 'hostile – bailey'
+check "... or copied" is "navigator.clipboard.readText()" mine
+b close >"$TMP/b"
+"$BAILEY" rm -f hostile >"$TMP/b"
 
 # ---- saved and resumed -----------------------------------------------------------------
 start editor mousepad

@@ -191,6 +191,7 @@ void copied_take(struct web *w, const uint8_t *text, size_t size)
 		acts += text[i] == 'x';
 }
 int XFlush(Display *x) { return 0; }
+int64_t clock_ms(void) { return 1000; }
 
 /* ---- frames -------------------------------------------------------------- */
 struct heard { uint64_t hash, count; struct web web; };
