@@ -90,7 +90,8 @@ const char *display_programs(struct err *e)
 	err_set(e, STATUS_OURS, "this bailey was built without the display; "
 		"install what it needs and build again:\n  apt install "
 		"freerdp2-dev libx11-dev libxtst-dev libxdamage-dev "
-		"libxfixes-dev libxrandr-dev libssl-dev pkg-config "
+		"libxfixes-dev libxrandr-dev libssl-dev libasound2-dev "
+		"pkg-config "
 		"libwayland-dev wayland-protocols libxkbcommon-x11-dev "
 		"libpixman-1-dev libxrender-dev libxext-dev && make");
 	return NULL;

@@ -54,7 +54,8 @@ static int start_client(const struct state *s, const json_t *display,
 	if (give_password(said[PASSWORD]) < 0)
 		return fail("pipe: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof(clients) / sizeof(*clients); i++)
-		execlp(clients[i], clients[i], server, user, "/d:", title,
+		execlp(clients[i], clients[i], "/sound", server, user, "/d:",
+		       title,
 		       certificate, size, "/dynamic-resolution",
 		       "/from-stdin", "+clipboard", "/log-level:OFF", NULL);
 	return fail("no RDP client is installed: apt install freerdp2-x11\n"
@@ -77,6 +78,7 @@ static int print_file(const struct state *s, const json_t *display,
 	       "smart sizing:i:0\r\nsession bpp:i:32\r\ncompression:i:1\r\n"
 	       "authentication level:i:2\r\nenablecredsspsupport:i:1\r\n"
 	       "prompt for credentials:i:1\r\nautoreconnection enabled:i:0\r\n"
+	       "audiomode:i:0\r\n"
 	       "redirectclipboard:i:%d\r\nredirectprinters:i:0\r\n"
 	       "redirectsmartcards:i:0\r\ndrivestoredirect:s:\r\n",
 	       field(display, "Address"), field(display, "User"), w, h,

@@ -76,7 +76,7 @@ static BOOL on_post_connect(freerdp_peer *peer)
 	if (!s->is_admitted)
 		return FALSE;
 	alarm(0);
-	return clipboard_open(s);
+	return clipboard_open(s) && sound_open(s);
 }
 
 static BOOL on_activate(freerdp_peer *peer)
@@ -233,6 +233,7 @@ static int timeout_ms(struct session *s)
 static unsigned gather(struct session *s, struct pollfd *p)
 {
 	HANDLE handles[HANDLES];
+	int sounds[2];
 	unsigned n = s->peer->GetEventHandles(s->peer, handles, HANDLES - 1);
 
 	handles[n++] = WTSVirtualChannelManagerGetEventHandle(s->channels);
@@ -243,6 +244,9 @@ static unsigned gather(struct session *s, struct pollfd *p)
 				  0 };
 	p[n++] = (struct pollfd){ clipboard_fd(s), POLLIN, 0 };
 	p[n++] = (struct pollfd){ resize_fd(), POLLIN, 0 };
+	sound_fds(sounds);
+	for (int i = 0; i < 2; i++)
+		p[n++] = (struct pollfd){ sounds[i], POLLIN, 0 };
 	if (s->peer->IsWriteBlocked(s->peer))
 		p[n++] = (struct pollfd){ SESSION_SOCKET, POLLOUT, 0 };
 	return n;
@@ -269,7 +273,8 @@ static void run(struct session *s)
 			break;
 		resize_check(s);
 		take_x_events(s);
-		if (!clipboard_check(s) || !resize_follow(s) || !send_frame(s))
+		if (!clipboard_check(s) || !sound_check(s) ||
+		    !resize_follow(s) || !send_frame(s))
 			break;
 	}
 }

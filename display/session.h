@@ -80,6 +80,11 @@ bool input_open(struct session *s);
 /* Before input_open, which looks for keys that are free. */
 void layout_set(struct session *s);
 
+/* ---- sound.c ------------------------------------------------------------ */
+bool sound_open(struct session *s);
+unsigned sound_fds(int fds[2]); /* each may be -1 */
+bool sound_check(struct session *s);
+
 /* ---- clipboard.c -------------------------------------------------------- */
 bool clipboard_open(struct session *s);
 int clipboard_fd(const struct session *s); /* or -1 */

@@ -13,6 +13,7 @@
  */
 #include "display/access.h"
 #include "display/display.h"
+#include "display/sound.h"
 #include "display/wayland_socket.h"
 
 #include <arpa/inet.h>
@@ -259,6 +260,15 @@ static int start_listening(void)
 	return s;
 }
 
+static char sound_path[4096], sound_config[4096];
+
+static void find_sound(const char *self)
+{
+	snprintf(sound_path, sizeof(sound_path), "%s-sound", self);
+	snprintf(sound_config, sizeof(sound_config), "%.*s/asound.conf",
+		 (int)(strrchr(self, '/') - self), self);
+}
+
 static void set_environment(void)
 {
 	if (!getenv("XDG_RUNTIME_DIR") &&
@@ -269,6 +279,7 @@ static void set_environment(void)
 	/* who can do both does without one process more */
 	setenv("GDK_BACKEND", "x11,wayland", 0);
 	setenv("MOZ_ENABLE_WAYLAND", "0", 0);
+	setenv("ALSA_CONFIG_PATH", sound_config, 0);
 }
 
 static void start_program(void)
@@ -430,6 +441,7 @@ static void reap(void)
 			maker = 0;
 			is_uncertain = !certified(status);
 		}
+		sound_reap(pid, status);
 		if (wayland_reap(pid, status))
 			continue;
 		if (pid == server) {
@@ -464,7 +476,8 @@ static void serve(bool is_viewer, bool is_asking, int listener)
 
 static _Noreturn void attend(int listener)
 {
-	enum { WAKE, VIEWER, PASSWORD, FINGERPRINT, WAYLAND, SESSIONS };
+	enum { WAKE, VIEWER, PASSWORD, FINGERPRINT, WAYLAND, SOUND,
+		SESSIONS };
 	struct pollfd p[SESSIONS_MAX + SESSIONS];
 	char bytes[64];
 
@@ -474,6 +487,7 @@ static _Noreturn void attend(int listener)
 		p[PASSWORD].fd = access_password_socket();
 		p[FINGERPRINT].fd = maker ? -1 : access_fingerprint_socket();
 		p[WAYLAND].fd = wayland_fd();
+		p[SOUND].fd = sound_waiting();
 		for (int i = 0; i < SESSIONS_MAX; i++)
 			p[SESSIONS + i].fd = sessions[i].pid ?
 				sessions[i].report : -1;
@@ -489,6 +503,8 @@ static _Noreturn void attend(int listener)
 			;
 		reap();
 		access_renew();
+		if (p[SOUND].revents)
+			sound_start(sound_path, reset_signals);
 		if (p[PASSWORD].revents)
 			access_tell_password();
 		if (p[VIEWER].revents || p[FINGERPRINT].revents)
@@ -512,9 +528,10 @@ int main(int argc, char **argv)
 	words = argv;
 	check_packages();
 	find_others(argv[0]);
+	find_sound(argv[0]);
 	if (mkdir(DISPLAY_DIR, 0700))
 		die(STATUS_OURS, "%s: %s", DISPLAY_DIR, strerror(errno));
-	if (access_open())
+	if (access_open() || sound_listen())
 		die(STATUS_OURS, "%s: %s", DISPLAY_DIR, strerror(errno));
 	certificate = access_certify(session_path, reset_signals);
 	start_server();

@@ -1,14 +1,15 @@
-# The display: four guest programs beside the command, in display/.  Built only
+# The display: guest programs beside the command, in display/.  Built only
 # where the libraries' headers are (DEPS_DISPLAY); without them `bailey run
 # --display` says what is missing.
 DEPS_DISPLAY := freerdp2-dev libx11-dev libxtst-dev libxdamage-dev \
 	libxfixes-dev libxrandr-dev libssl-dev pkg-config libwayland-dev \
 	wayland-protocols libxkbcommon-x11-dev libpixman-1-dev libxrender-dev \
-	libxext-dev
-DISPLAY_PC := freerdp-server2 freerdp2 winpr2 x11 xtst xdamage xfixes xrandr libcrypto
+	libxext-dev libasound2-dev libpng-dev
+DISPLAY_PC := freerdp-server2 freerdp2 winpr2 x11 xtst xdamage xfixes xrandr libcrypto \
+	libpng
 WAYLAND_PC := wayland-server xkbcommon-x11 xcb pixman-1 x11 xext xfixes xrender
 DISPLAY_FOUND := $(shell pkg-config --exists $(DISPLAY_PC) $(WAYLAND_PC) \
-	wayland-protocols wayland-scanner 2>/dev/null && echo yes)
+	wayland-protocols wayland-scanner alsa 2>/dev/null && echo yes)
 # Headers of others: their warnings are not ours.
 DISPLAY_INC = $(subst -I/,-isystem /,$(shell pkg-config --cflags \
 	$(DISPLAY_PC) $(WAYLAND_PC) 2>/dev/null))
@@ -21,6 +22,8 @@ WAYLAND_OBJ := $(patsubst %,$(B)/display/wayland/%.o,main surface subsurface \
 	window shell toplevel popup seat pointer cursor keyboard data selection)
 PROTOCOLS := $(shell pkg-config --variable=pkgdatadir wayland-protocols \
 	2>/dev/null)
+SESSION_OBJ += $(patsubst %,$(B)/display/%.o,sound clipboard_in clipboard_out \
+	copied_text copied_image)
 PROTOCOL_xdg-shell := $(PROTOCOLS)/stable/xdg-shell/xdg-shell.xml
 PROTOCOL_xdg-decoration := \
 	$(PROTOCOLS)/unstable/xdg-decoration/xdg-decoration-unstable-v1.xml

@@ -10,7 +10,7 @@ DEPS_ALL := nodejs default-jdk-headless postgresql ruby strace openssh-server \
 
 # For tests/display: a client to look with, programs to look at.
 DEPS_DISPLAY_TEST := xvfb xterm mousepad xdotool xclip freerdp2-x11 x11-apps \
-	x11-utils imagemagick foot wl-clipboard
+	alsa-utils x11-utils imagemagick foot wl-clipboard
 DEPS_DISPLAY_TEST += chromium-headless-shell
 # For tests/display/gl.sh and wayland.sh, with test-all too: Mesa's software
 # drivers, toolkits.

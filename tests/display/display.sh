@@ -6,7 +6,7 @@
 missing=
 for p in Xvfb:xvfb xfreerdp:freerdp2-x11 xdotool:xdotool xclip:xclip \
 	xwd:x11-apps xev:x11-utils xterm:xterm mousepad:mousepad \
-	compare:imagemagick; do
+	compare:imagemagick aplay:alsa-utils; do
 	command -v "${p%:*}" >/dev/null || missing="$missing ${p#*:}"
 done
 [ -x "$B/display-programs/bailey-display-session" ] ||
@@ -146,6 +146,55 @@ inside keys sh -c 'printf "from inside: ñ😀" | xclip -i -selection clipboard'
 check "copied inside, pasted outside" until_true 10 eval \
 	'[ "$(timeout 3 xclip -o -selection clipboard)" = "from inside: ñ😀" ]'
 leave
+convert -size 61x43 gradient:red-blue -depth 8 -type TrueColor "$TMP/copied.png"
+convert "$TMP/copied.png" -type TrueColor "BMP3:$TMP/copied.bmp"
+convert -size 1300x1100 xc: +noise Random -depth 8 "$TMP/large.png"
+timeout 60 xclip -i -selection clipboard -t image/bmp "$TMP/copied.bmp"
+pasted() { # inside: the picture, as PNG
+	inside keys timeout 5 xclip -o -selection clipboard -t image/png \
+		>"$TMP/pasted.png" && [ "$(compare -metric AE \
+		"$TMP/copied.png" "$TMP/pasted.png" null: 2>&1)" = 0 ]
+}
+got() { # PICTURE: outside
+	timeout 10 xclip -o -selection clipboard -t image/bmp \
+		>"$TMP/pasted.bmp" && [ "$(compare -metric AE "$1" \
+		"$TMP/pasted.bmp" null: 2>&1)" = 0 ]
+}
+viewer keys
+check "a picture copied outside, pasted inside" until_true 20 pasted
+for p in copied large; do
+	"$BAILEY" exec -i -e DISPLAY=:0 keys xclip -i -selection clipboard \
+		-t image/png <"$TMP/$p.png" >/dev/null 2>&1
+	check "a $p picture from inside, pasted outside" until_true 20 got \
+		"$TMP/$p.png"
+done
+leave
+
+# ---- sound --------------------------------------------------------------------
+cat >"$HOME/.asoundrc" <<END
+pcm.record {
+	type plug
+	slave { pcm { type file; slave.pcm { type null }
+		file "$TMP/heard"; format raw }
+		format S16_LE; rate 44100; channels 2 }
+}
+ctl_type.none { lib "$(realpath "$B")/tests/alsa-ctl.so" }
+ctl.record { type none }
+END
+python3 tests/display/tone.py make "$TMP/tone.wav"
+client keys "$(field keys Password)" /sound:sys:alsa,dev:record &
+own+=($!)
+until_true 20 is_shown keys
+plays() { "$BAILEY" exec -i -e ALSA_CONFIG_PATH=/run/bailey/asound.conf keys \
+	aplay -q - <"$TMP/tone.wav"; }
+check "a program plays" plays
+sleep 0.3
+viewer keys # takes over, and the other one has written all
+check "... and the viewer has heard it" until_true 10 \
+	python3 tests/display/tone.py find "$TMP/tone.wav" "$TMP/heard"
+leave
+leave
+check "... and plays on without one" plays
 
 # ---- sizes --------------------------------------------------------------------
 viewer keys
@@ -227,7 +276,7 @@ check "its windows are there" viewer editor
 cp "$TMP/out.png" "$TMP/before.png"
 types ' text'
 sleep 1
-check "it takes keys" is_shown editor
+check "it takes keys" until_true 10 is_shown editor
 check "... and shows them" eval '! cmp -s "$TMP/before.png" "$TMP/out.png"'
 cp "$TMP/out.png" "$TMP/before.png"
 xdotool key ctrl+s
