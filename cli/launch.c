@@ -254,7 +254,7 @@ static int detach(struct launch *l)
 	bool is_told = printf("%s\n", l->state.id) > 0 && !fflush(stdout);
 
 	sandbox_release(&l->sandbox);
-	if (is_told || !l->is_stdin_used)
+	if (is_told || !l->is_stdin_used || l->is_alone)
 		return 0;
 	kill(l->sandbox.monitor, SIGKILL);
 	launch_undo(l);

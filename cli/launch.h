@@ -19,6 +19,7 @@ struct launch {
 	const char *origin; /* id of the image that it goes on from, or NULL */
 	int relay;          /* our end of the console's stream, or -1 */
 	bool is_stdin_used; /* the image came from there */
+	bool is_alone;      /* runs on though nobody hears of it (baton.h) */
 };
 
 int launch_claim(struct launch *l, struct err *e);

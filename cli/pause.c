@@ -18,6 +18,9 @@ static int request(struct state *s, void *ctx, struct err *e)
 	n = target_ask(s, fd, &m, payload, 30000, e);
 	close(fd);
 	free(payload);
+	if (n >= 0 && m.op == CTL_UNPAUSE &&
+	    !json_object_del(s->json, "MovingTo"))
+		state_save(s, e); /* it is here, as the user knows */
 	if (n >= 0)
 		printf("%s\n", s->name);
 	return n < 0 ? -1 : 0;

@@ -49,12 +49,23 @@ static time_t created(const struct state *s)
 	return (time_t)json_integer_value(json_object_get(s->json, "Created"));
 }
 
+/* One that was handed over, and may run there: move.c. */
+static const char *paused_text(const struct state *s)
+{
+	const char *to = json_string_value(json_object_get(s->json,
+							   "MovingTo"));
+
+	if (!target_is_paused(s))
+		return "";
+	return to ? printable(xasprintf(" (Paused, moving to %s)", to)) :
+		" (Paused)";
+}
+
 static char *status_text(const struct state *s)
 {
 	switch (s->status) {
 	case STATE_RUNNING:
-		return xasprintf("Up %s%s", ago(created(s)),
-				 target_is_paused(s) ? " (Paused)" : "");
+		return xasprintf("Up %s%s", ago(created(s)), paused_text(s));
 	case STATE_CREATED: return xstrdup("Created");
 	default:
 		return xasprintf("Exited (%d) %s ago", s->exit_code,

@@ -3,6 +3,7 @@
  * the options of this command give (resuming.h).
  */
 #include "cli/clones.h"
+#include "cli/baton.h"
 #include "cli/session.h"
 
 #include <stdlib.h>
@@ -17,6 +18,8 @@ struct resume {
 	struct strings ports;
 	uint32_t clones; /* 0: one, that is none of many */
 	bool shares_network;
+	bool is_handover;
+	int go;          /* where the word comes from: baton.h */
 };
 
 static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
@@ -31,6 +34,7 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	case OPT_PUBLISH:
 		strings_add(&o->ports, xstrdup(arg));
 		return 0;
+	case OPT_HANDOVER: o->is_handover = true; return 0;
 	case OPT_SHARE_NETWORK: o->shares_network = true; return 0;
 	case OPT_CLONES:
 		if (parse_u32(arg, CLONES_MAX, &o->clones) || !o->clones)
@@ -62,6 +66,10 @@ static int parse(struct resume *o, int argc, char **argv, struct err *e)
 		return err_set(e, STATUS_OURS, "standard input is the image, "
 			"so it cannot be the program's too; leave -i out");
 	o->resuming.is_many = o->clones > 0;
+	if (o->is_handover && (!o->launch.is_stdin_used || o->clones ||
+			       !r->config.detach))
+		return err_set(e, STATUS_OURS, "--handover is for -d and -, "
+			       "and for one sandbox");
 	if (o->clones && !r->config.detach)
 		return err_set(e, STATUS_OURS, "--clones needs -d");
 	if (o->shares_network && (!o->clones || geteuid()))
@@ -149,6 +157,11 @@ static int resume_one(struct resume *o)
 		launch_undo(l);
 		return message_error(&e);
 	}
+	if (o->is_handover && baton_await(o->go, l->state.id, &e)) {
+		launch_undo(l);
+		return message_error(&e);
+	}
+	l->is_alone = o->is_handover;
 	if (launch_start(l, &e))
 		return message_error(&e);
 	display_announce(l);
@@ -163,6 +176,7 @@ int cmd_resume(int argc, char **argv)
 	struct clones c = { .ports = &o.ports };
 
 	if (parse(&o, argc, argv, &e) ||
+	    (o.is_handover && baton_receive(&o.go, &e)) ||
 	    resuming_prepare(&o.resuming, r, &e))
 		return message_error(&e);
 	hint(&o);

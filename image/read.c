@@ -33,10 +33,18 @@ static int spool_file(void)
 
 static int spool(struct image *i, struct err *e)
 {
-	char *buf = malloc(COPY);
+	char *buf;
 	ssize_t n = 0;
+	struct stat st;
 	int rc = -1;
 
+	if (!fstat(STDIN_FILENO, &st) && S_ISREG(st.st_mode) &&
+	    !lseek(STDIN_FILENO, 0, SEEK_CUR)) {
+		i->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+		return i->fd < 0 ? FAIL(e, "standard input: %s",
+					strerror(errno)) : 0;
+	}
+	buf = malloc(COPY);
 	i->fd = spool_file();
 	while (buf && i->fd >= 0) {
 		n = read(STDIN_FILENO, buf, COPY);

@@ -90,6 +90,79 @@ there() { XDG_RUNTIME_DIR=$TMP/there "$@"; }
 check "runs there" there until_true counts tree "$last"
 there b rm -f tree >/dev/null
 
+# ---- the line breaks: it runs here or there, or still stands here; never both
+# broken WHERE TIMES: a line that breaks at that point, so many times
+cat >"$TMP/broken" <<'END'
+#!/usr/bin/env python3
+# HOST COMMAND, with WHERE and TIMES in the environment
+import os, subprocess, sys, threading
+where, left = os.environ["WHERE"], os.environ["LEFT"]
+times = int(open(left).read() or 0)
+open(left, "w").write(str(times - 1))
+if times <= 0:
+    where = "nowhere"
+elif where == "again" and times < int(os.environ["TIMES"]):
+    sys.exit(255)
+env = dict(os.environ, XDG_RUNTIME_DIR=os.environ["THERE"])
+p = subprocess.Popen(["sh", "-c", sys.argv[2]], stdin=subprocess.PIPE,
+                     stdout=subprocess.PIPE, env=env)
+def forward():
+    while data := os.read(0, 65536):
+        if where == "word" and data.endswith(b"go\n"):
+            data = data[:-3]
+            p.stdin.write(data)
+            break
+        p.stdin.write(data)
+        p.stdin.flush()
+    p.stdin.close()
+threading.Thread(target=forward, daemon=True).start()
+for line in p.stdout:
+    text = line.decode()
+    if where == "prepared" and text.startswith("bailey-is-prepared") or \
+       where in ("answer", "again") and len(text) == 65:
+        os._exit(255)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+os._exit(255 if where == "word" else p.wait())
+END
+chmod +x "$TMP/broken"
+broken() { # WHERE TIMES
+	echo "$2" >"$TMP/left"
+	WHERE=$1 TIMES=$2 LEFT=$TMP/left THERE=$TMP/there timeout 60 \
+		"$BAILEY" move baton host --ssh "$TMP/broken" \
+		--bailey "$PWD/$BAILEY" 2>"$TMP/stderr" >/dev/null
+}
+baton() { b rm -f baton >/dev/null 2>&1
+	there b rm -f baton >/dev/null 2>&1
+	b run -d --name baton sleep 1000 >/dev/null; }
+holders() { # where it is, and how
+	echo "$(b ps -a | grep ' baton$' | grep -o 'Up\|Paused' | tr '\n' ' ')/$(
+		there b ps -a | grep ' baton$' | grep -o 'Up\|Paused' |
+		tr '\n' ' ')"
+}
+baton
+broken prepared 1
+same "broken before it is prepared: not moved" 125 $?
+check "it runs here alone" until_true eval '[ "$(holders)" = "Up /" ]'
+baton
+broken word 1
+same "the word is lost: not moved" 125 $?
+check "it runs here alone" until_true eval '[ "$(holders)" = "Up /" ]'
+baton
+broken answer 1
+same "the answer is lost: moved" 0 $?
+same "it runs there alone" "/Up " "$(holders)"
+baton
+broken again 4
+same "nobody answers any more: neither is sure" 125 $?
+check "and it says what to do" grep -q 'bailey unpause baton' "$TMP/stderr"
+same "it stands still here" "Up Paused /Up " "$(holders)"
+check "ps says why" eval 'b ps | grep -q "Paused, moving to host"'
+there b rm -f baton >/dev/null
+ok "it goes on here" unpause baton
+same "it runs here alone" "Up /" "$(holders)"
+b rm -f baton >/dev/null
+
 # ---- volumes
 mkdir "$TMP/a" "$TMP/b"
 b run -d --name vol -v "$TMP/a:/data" sh -c '

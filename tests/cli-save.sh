@@ -207,14 +207,22 @@ exec sh -c "$2"
 END
 chmod +x "$TMP/ssh"
 cat >"$TMP/there" <<'END'
-#!/bin/sh
-case $1 in resume) cat >"${0%/*}/moved.bly" && printf '%064d\n' 7;; esac
+#!/usr/bin/env python3
+# takes an image as `resume --handover` does (cli/baton.h)
+import os, struct, sys
+if sys.argv[1] == "resume":
+    a = sys.stdin.buffer
+    with open(os.path.dirname(sys.argv[0]) + "/moved.bly", "wb") as out:
+        while size := struct.unpack("<I", a.read(4))[0]:
+            out.write(a.read(size))
+    print("bailey-is-prepared", "%064d" % 7, flush=True)
+    if a.read(3) == b"go\n":
+        print("%064d" % 7)
 END
 chmod +x "$TMP/there"
-cat >"$TMP/refuses" <<'END'
-#!/bin/sh
-case $1 in resume) cat >/dev/null; exit 3;; esac
-END
+{ cat "$TMP/there"; echo 'sys.exit(3)'; } | sed '/prepared/,/print(/d' \
+	>"$TMP/refuses"
+sed -i 's/^sys.exit(3)/if sys.argv[1] == "resume": sys.exit(3)/' "$TMP/refuses"
 chmod +x "$TMP/refuses"
 fake gone good
 ours "move: no host" "no bailey can be reached at host" move gone host \
@@ -228,7 +236,7 @@ same "move: refused, goes on" "save thaw-1 unpause" "$(asked gone)"
 check "move" "$BAILEY" move gone user@host --ssh "$TMP/ssh" \
 	--bailey "$TMP/there" -v /x:/data:ro -p 80:80
 same "move: nothing is left here" "" "$("$BAILEY" ps -a | grep gone)"
-same "move: asked there" "resume -d -q --progress none --name 'gone' \
+same "move: asked there" "resume -d -q --handover --progress none --name 'gone' \
 -v '/x:/data:ro' -p '80:80' --network 'none' -" \
 	"$(sed "s,.*there resume,resume," "$TMP/command")"
 check "move: image there" "$BAILEY" image verify "$TMP/moved.bly"
