@@ -4,7 +4,6 @@
  */
 #include "cli/resuming.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,8 +17,21 @@
 struct warm {
 	struct progress progress;
 	const char *passphrase_file, *rootfs;
-	bool is_list, is_removing, is_json, is_quiet;
+	bool is_list, is_removing, is_pruning, is_json, is_quiet;
+	uint64_t limit; /* of the cache; 0: the usual one */
+	bool is_limited;
 };
+
+/* 0 is for none. */
+static int set_limit(struct warm *o, const char *arg, const char *of,
+		     struct err *e)
+{
+	if (parse_size(arg, &o->limit))
+		return err_set(e, STATUS_OURS, "%s '%s': a size is needed, "
+			       "e.g. 500m or 10g", of, arg);
+	o->limit = o->limit ? o->limit : UINT64_MAX;
+	return 0;
+}
 
 static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 {
@@ -28,6 +40,10 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 	switch (id) {
 	case OPT_LIST: o->is_list = true; return 0;
 	case OPT_REMOVE: o->is_removing = true; return 0;
+	case OPT_PRUNE: o->is_pruning = true; return 0;
+	case OPT_CACHE_LIMIT:
+		o->is_limited = true;
+		return set_limit(o, arg, "cache limit", e);
 	case OPT_QUIET: o->is_quiet = true; return 0;
 	case OPT_PASSPHRASE_FILE: o->passphrase_file = arg; return 0;
 	case OPT_ROOTFS: o->rootfs = arg; return 0;
@@ -42,9 +58,8 @@ static int set(void *ctx, enum option_id id, const char *arg, struct err *e)
 
 /* ---- what is there ------------------------------------------------------ */
 struct entry {
-	char id[33];
-	const char *name;
-	uint64_t bytes; /* that it takes in the cache */
+	const char *name; /* of the sandbox */
+	uint64_t bytes;   /* that it takes in the cache */
 };
 
 static bool id_parse(const char *s, uint8_t id[16])
@@ -57,19 +72,18 @@ static bool id_parse(const char *s, uint8_t id[16])
 }
 
 /* False if the entry is not whole, or of another version. */
-static bool entry_read(const char *name, struct entry *out)
+static bool entry_read(const char *id, struct entry *out)
 {
 	struct image_unpacked u;
 	char *text = NULL;
-	uint8_t id[16];
+	uint8_t binary[16];
 	struct stat st;
 	json_t *m;
 	size_t size;
 
-	if (!id_parse(name, id) || cache_find(id, &u, &text, &size) != 1)
+	if (!id_parse(id, binary) || cache_look(binary, &u, &text, &size) != 1)
 		return false;
 	*out = (struct entry){ .name = "?" };
-	strcpy(out->id, name);
 	if (!fstat(u.pages, &st))
 		out->bytes = (uint64_t)st.st_blocks * 512;
 	close(u.pages);
@@ -80,40 +94,60 @@ static bool entry_read(const char *name, struct entry *out)
 	return true;
 }
 
-static void put_entry(const struct entry *x, const char *file)
+static void put_item(const struct cache_item *x, const char *name)
 {
-	printf("%s  %9s  %s\n", x->id, bytes_text(x->bytes),
-	       file ? file : x->name);
+	char when[32] = "?";
+	struct tm tm;
+
+	if (localtime_r(&x->used.tv_sec, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+	printf("%s  %9s  %-16s  %s\n", x->name, bytes_text(x->bytes),
+	       x->is_in_use ? "in use" : when, name);
 }
 
-static json_t *entry_json(const struct entry *x)
+static json_t *item_json(const struct cache_item *x, const char *name)
 {
-	return json_pack("{s:s,s:I,s:s}", "Id", x->id, "Bytes",
-			 (json_int_t)x->bytes, "Name", x->name);
+	return json_pack("{s:s,s:I,s:s,s:I,s:b}", "Id", x->name, "Bytes",
+			 (json_int_t)x->bytes, "Name", name, "LastUsed",
+			 (json_int_t)x->used.tv_sec, "InUse", x->is_in_use);
 }
 
 static int list(const struct warm *o)
 {
-	int fd = cache_open("images");
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	json_t *all = json_array();
-	struct dirent *x;
 	struct entry entry;
+	size_t count;
+	struct cache_item *item = cache_items(&count);
 
-	while (d && (x = readdir(d))) {
-		if (!entry_read(x->d_name, &entry))
+	while (count--) {
+		const struct cache_item *x = &item[count];
+
+		if (x->is_new || !entry_read(x->name, &entry))
 			continue;
 		if (o->is_json)
-			json_array_append_new(all, entry_json(&entry));
+			json_array_append_new(all, item_json(x, entry.name));
 		else
-			put_entry(&entry, NULL);
+			put_item(x, entry.name);
 	}
-	if (d)
-		closedir(d);
+	free(item);
 	if (o->is_json) {
 		json_dumpf(all, stdout, JSON_INDENT(1));
 		putchar('\n');
 	}
+	return 0;
+}
+
+/* All that is not in use goes. */
+static int prune(const struct warm *o)
+{
+	size_t count;
+	struct cache_item *item = cache_items(&count);
+
+	while (count--)
+		if (!item[count].is_new &&
+		    cache_remove(item[count].name) == 1 && !o->is_quiet)
+			printf("%s\n", item[count].name);
+	free(item);
 	return 0;
 }
 
@@ -134,14 +168,14 @@ static int warm(struct warm *o, const char *file, struct err *e)
 	text = image_manifest(i, &size);
 	image_use_files(i, trees_find, grants_trees(json_loadb(text, size, 0,
 						NULL), o->rootfs));
-	failed = image_warm(i, &u, progress_show, &o->progress, e);
+	failed = image_warm(i, o->limit, &u, progress_show, &o->progress, e);
 	progress_end(&o->progress);
 	image_close(i);
 	if (failed)
 		return -1;
 	close(u.pages);
 	if (!o->is_quiet && entry_read(id, &entry))
-		put_entry(&entry, file);
+		printf("%s  %9s  %s\n", id, bytes_text(entry.bytes), file);
 	return 0;
 }
 
@@ -210,8 +244,17 @@ int cmd_warm(int argc, char **argv)
 
 	if (at < 0)
 		return message_error(&e);
+	if (!o.is_limited && getenv("BAILEY_CACHE_LIMIT") &&
+	    set_limit(&o, getenv("BAILEY_CACHE_LIMIT"), "BAILEY_CACHE_LIMIT",
+		      &e))
+		return message_error(&e);
+	if (o.is_pruning)
+		return at < argc ? fail("--prune takes no arguments") :
+			prune(&o);
 	if (o.is_list)
 		return at < argc ? fail("--list takes no arguments") : list(&o);
+	if (at == argc && o.is_limited)
+		return cache_make_room(0, o.limit, &e) ? message_error(&e) : 0;
 	if (at == argc)
 		return fail("which image? usage: bailey warm [OPTIONS] "
 			    "FILE...");

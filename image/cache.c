@@ -93,8 +93,10 @@ int cache_open(const char *sub)
 	if (base < 0)
 		return -1;
 	fd = open_own(base, sub);
-	if (fd < 0 && errno == ENOENT && !mkdirat(base, sub, 0700))
+	if (fd < 0 && errno == ENOENT) { /* others may make it, too */
+		mkdirat(base, sub, 0700);
 		fd = open_own(base, sub);
+	}
 	close(base);
 	return fd;
 }
@@ -221,8 +223,23 @@ static int open_pages(int dir, const uint8_t id[16])
 	return -1;
 }
 
-int cache_find(const uint8_t id[16], struct image_unpacked *out,
-	       char **manifest, size_t *size)
+/* Nobody removes what is locked so (room.c); who looks whether it is holds the
+ * other lock for a moment. */
+static bool take_into_use(int dir, int pages)
+{
+	int tries = 0;
+
+	while (flock(pages, LOCK_SH | LOCK_NB)) {
+		if (tries++ == 50)
+			return false;
+		usleep(500);
+	}
+	(void)utimensat(dir, "entry", NULL, AT_SYMLINK_NOFOLLOW);
+	return true;
+}
+
+static int find(const uint8_t id[16], struct image_unpacked *out,
+		char **manifest, size_t *size, bool is_use)
 {
 	int images = cache_open("images"), dir;
 	struct cache_entry x;
@@ -239,6 +256,10 @@ int cache_find(const uint8_t id[16], struct image_unpacked *out,
 	if (is_believed(dir, id, &x) &&
 	    !cache_libos(x.libos, out->libos, sizeof(out->libos)))
 		out->pages = open_pages(dir, id);
+	if (out->pages >= 0 && is_use && !take_into_use(dir, out->pages)) {
+		close(out->pages);
+		out->pages = -1;
+	}
 	if (out->pages >= 0 && manifest) {
 		*manifest = get_file(dir, "manifest.json", IMAGE_MANIFEST_MAX,
 				     size);
@@ -250,6 +271,18 @@ int cache_find(const uint8_t id[16], struct image_unpacked *out,
 	close(dir);
 	out->was_warm = out->pages >= 0;
 	return out->was_warm;
+}
+
+int cache_find(const uint8_t id[16], struct image_unpacked *out,
+	       char **manifest, size_t *size)
+{
+	return find(id, out, manifest, size, true);
+}
+
+int cache_look(const uint8_t id[16], struct image_unpacked *out,
+	       char **manifest, size_t *size)
+{
+	return find(id, out, manifest, size, false);
 }
 
 char *cache_needs(const uint8_t id[16], size_t most, size_t *size)
@@ -284,6 +317,26 @@ static void remove_dir(int images, const char *name)
 		unlinkat(dir, parts[k], 0);
 	close(dir);
 	unlinkat(images, name, AT_REMOVEDIR);
+}
+
+int cache_remove(const char *name)
+{
+	int images = cache_open("images"), pages = -1, rc = -1;
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/pages", name);
+	if (images >= 0)
+		pages = openat(images, path, O_RDONLY | O_NOFOLLOW |
+			       O_CLOEXEC);
+	if (pages >= 0)
+		rc = !flock(pages, LOCK_EX | LOCK_NB);
+	if (rc == 1)
+		remove_dir(images, name);
+	if (pages >= 0)
+		close(pages);
+	if (images >= 0)
+		close(images);
+	return rc;
 }
 
 /* What was being made by somebody who is gone. */
@@ -381,7 +434,7 @@ int cache_finish(struct cache_new *n, const uint8_t id[16],
 		/* Another was faster, or what is there is of no use. */
 		struct image_unpacked other;
 
-		if (cache_find(id, &other, NULL, NULL) == 1)
+		if (cache_look(id, &other, NULL, NULL) == 1)
 			close(other.pages);
 		else
 			remove_dir(n->images, hex);

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "image/image.h"
 
@@ -30,9 +31,30 @@ int cache_open(const char *sub);
 bool cache_path(char *buf, size_t size);
 
 /* ---- unpacked images ---------------------------------------------------- */
-/* 1: there and whole. */
+/* 1: there and whole; it stays as long as out->pages is open. */
 int cache_find(const uint8_t id[16], struct image_unpacked *out,
 	       char **manifest, size_t *size);
+/* The same for who only wants to know: it does not count as use. */
+int cache_look(const uint8_t id[16], struct image_unpacked *out,
+	       char **manifest, size_t *size);
+/* 1: removed, 0: it is in use, -1: it is not there. name: of a cache_item. */
+int cache_remove(const char *name);
+
+/* ---- how much there is (room.c) ------------------------------------------ */
+struct cache_item {
+	char name[80];        /* the image's id; or of one that is being made */
+	uint64_t bytes;       /* that it takes */
+	struct timespec used; /* last */
+	bool is_in_use, is_new;
+};
+/* What was used longest ago comes first; the caller frees. */
+struct cache_item *cache_items(size_t *count);
+/* 10 GiB, or a quarter of the file system if that is less. */
+uint64_t cache_usual_limit(void);
+/* Removes what is not in use until so many bytes more are below the limit (0:
+ * the usual one). */
+int cache_make_room(uint64_t bytes, uint64_t limit, struct err *e);
+
 struct cache_new {
 	int images, dir; /* directories: images/ and the new one */
 	int pages;       /* its file, locked while it is being made */

@@ -377,6 +377,12 @@ int fill_until(struct fill *f, uint32_t until, image_progress_fn progress,
 	return 0;
 }
 
+void fill_fail(struct fill *f)
+{
+	if (f->live)
+		__atomic_store_n(&f->live->failed, 1, __ATOMIC_RELEASE);
+}
+
 int fill_check_rest(struct fill *f, struct err *e)
 {
 	size_t next = f->next;

@@ -15,6 +15,8 @@ struct fill *fill_start(struct image *i, struct layout *l, int out,
 /* Everything that positions below until need; then ready >= until. */
 int fill_until(struct fill *f, uint32_t until, image_progress_fn progress,
 	       void *arg, struct err *e);
+/* What is not ready will never be. */
+void fill_fail(struct fill *f);
 /* Only the checksums of what fill_until() has not come to yet. */
 int fill_check_rest(struct fill *f, struct err *e);
 void fill_free(struct fill *f);

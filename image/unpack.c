@@ -2,8 +2,8 @@
  * unpack.c - images into files of pages: in the cache, or in memory.
  *
  * The caller waits for the kernel heap's pages and for every checksum; if much
- * is left, a process of its own goes on, so that the caller may fork, exec or
- * end as it likes.  The entry of the cache gets its name when it is whole.
+ * is left, a process of its own goes on (and one that watches over it), so that
+ * the caller may fork, exec or end as it likes.  The entry of the cache gets its name when it is whole.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +23,14 @@
 #include "image/util.h"
 
 #define LAZY_PAGES 8192u /* less is done before the caller goes on */
+#define TRIES 3
 
 struct job {
 	struct image *image;
 	struct layout layout;
 	struct fill *fill;
 	struct cache_new entry; /* .pages: the file, in the cache or not */
+	uint64_t limit;         /* of the cache */
 	bool is_kept;
 };
 
@@ -157,18 +159,42 @@ static void close_others(struct job *j)
 	close_range((unsigned)from, ~0u, 0);
 }
 
-_Noreturn static void go_on(struct job *j)
+_Noreturn static void fill_rest(struct job *j)
 {
 	struct err e;
-	int rc;
+
+	if (fill_until(j->fill, j->layout.count, NULL, NULL, &e))
+		_exit(1);
+	finish(j, true, &e);
+	_exit(0);
+}
+
+/* The work is a child's, so that its end is seen at once, whatever ends it.
+ * One that was killed has a successor, which writes the same again; when there
+ * is no hope the sandbox that waits for pages is told. */
+_Noreturn static void go_on(struct job *j)
+{
+	int tries = TRIES, status = 0;
 
 	setsid();
 	close_others(j);
-	rc = fill_until(j->fill, j->layout.count, NULL, NULL, &e);
-	if (!rc)
-		finish(j, true, &e);
+	while (tries--) {
+		pid_t pid = fork();
+
+		if (!pid)
+			fill_rest(j);
+		while (pid > 0 && waitpid(pid, &status, 0) < 0)
+			if (errno != EINTR)
+				break;
+		if (pid > 0 && WIFEXITED(status) && !WEXITSTATUS(status))
+			break;
+		if (pid < 0 || WIFEXITED(status))
+			tries = -1;
+	}
+	if (tries < 0)
+		fill_fail(j->fill);
 	end_job(j);
-	_exit(rc ? 1 : 0);
+	_exit(0);
 }
 
 /* The process is nobody's child, so nobody has to wait for it. */
@@ -207,7 +233,9 @@ static int unpack_now(struct job *j, bool is_warming,
 	const struct layout *l = &j->layout;
 	bool is_lazy = !is_warming && l->count - l->heap > LAZY_PAGES;
 
-	if (open_target(j, e) || check_room(j, e))
+	if ((j->is_kept && cache_make_room((uint64_t)l->count * PAGE,
+					   j->limit, e)) ||
+	    open_target(j, e) || check_room(j, e))
 		return -1;
 	j->fill = fill_start(j->image, &j->layout, j->entry.pages, e);
 	if (!j->fill ||
@@ -248,10 +276,11 @@ static void remember(const struct image *i)
 }
 
 static int unpack_cold(struct image *i, bool keep, bool is_warming,
-		       struct image_unpacked *out, image_progress_fn progress,
+		       uint64_t limit, struct image_unpacked *out, image_progress_fn progress,
 		       void *arg, struct err *e)
 {
 	struct job j = { .image = i, .is_kept = keep && !i->is_encrypted,
+			 .limit = limit,
 			 .entry = { -1, -1, -1, "" } };
 	int rc;
 
@@ -269,14 +298,15 @@ static int unpack_cold(struct image *i, bool keep, bool is_warming,
 }
 
 static int unpack(struct image *i, bool keep, bool is_warming,
-		  struct image_unpacked *out, image_progress_fn progress,
+		  uint64_t limit, struct image_unpacked *out, image_progress_fn progress,
 		  void *arg, struct err *e)
 {
 	out->pages = -1;
 	out->was_warm = false;
 	if (i->is_encrypted ||
 	    cache_find(i->trailer.id, out, NULL, NULL) != 1)
-		return unpack_cold(i, keep, is_warming, out, progress, arg, e);
+		return unpack_cold(i, keep, is_warming, limit, out, progress,
+				   arg, e);
 	if (!check_file(i, e)) {
 		remember(i);
 		return 0;
@@ -289,16 +319,16 @@ static int unpack(struct image *i, bool keep, bool is_warming,
 int image_unpack(struct image *i, bool keep, struct image_unpacked *out,
 		 image_progress_fn progress, void *arg, struct err *e)
 {
-	return unpack(i, keep, false, out, progress, arg, e);
+	return unpack(i, keep, false, 0, out, progress, arg, e);
 }
 
-int image_warm(struct image *i, struct image_unpacked *out,
+int image_warm(struct image *i, uint64_t limit, struct image_unpacked *out,
 	       image_progress_fn progress, void *arg, struct err *e)
 {
 	if (i->is_encrypted)
 		return FAIL(e, "%s is encrypted: it is not kept in the cache, "
 			    "where its pages would be readable", i->path);
-	return unpack(i, true, true, out, progress, arg, e);
+	return unpack(i, true, true, limit, out, progress, arg, e);
 }
 
 int image_find_warm(const char *path, struct image_unpacked *out,

@@ -224,6 +224,10 @@ if command -v python3 >/dev/null && command -v curl >/dev/null; then
 	same "names" "web-0 web-1 web-2 web-3 web-4" "$(b ps |
 		awk 'NR > 1 { print $NF }' | sort | tr '\n' ' ' | sed 's/ $//')"
 	b rm -f web-0 web-1 web-3 web-4 >/dev/null
+	check "warm --list: in use" eval \
+		'b warm --list --json | grep -q "\"InUse\": true"'
+	same "warm --prune keeps it" "" "$(b warm --prune)"
+	status "so does the limit" 125 "$BAILEY" warm --cache-limit 1k
 	b resume -d --clones 4 --name 'new-{}' -p 127.0.0.1:21300+:8000 \
 		"$TMP/web.bly" >"$TMP/ids" 2>"$TMP/stderr"
 	same "a port is taken" 125 $?
@@ -235,5 +239,11 @@ if command -v python3 >/dev/null && command -v curl >/dev/null; then
 		tr '\n' ' ' | sed 's/ $//')"
 	ok "warm --remove" warm --remove "$id"
 	same "removed" "" "$(b warm --list)"
+	b rm -f new-0 new-1 new-3 web-2 >/dev/null
+	status "warm: no room" 125 env BAILEY_CACHE_LIMIT=1m "$BAILEY" \
+		warm "$TMP/web.bly"
+	ok "warm: room" warm --cache-limit 1g "$TMP/web.bly"
+	same "warm --prune" "$id" "$(b warm --prune)"
+	same "pruned" "" "$(b warm --list)"
 fi
 finish

@@ -40,6 +40,7 @@ struct pages_header {
 	uint64_t data_count; /* data pages */
 	uint64_t ready;      /* data pages that are there */
 	uint8_t image_id[16];
+	uint64_t failed;     /* not 0: what is not ready will never be */
 };
 struct pages_space {
 	uint64_t id;

@@ -38,28 +38,39 @@ static int copy_piece(u64 at, u64 size, int prot, host_handle h, u64 offset)
 
 #define LOOK_AGAIN_NS 500000u
 #define STALLED_NS (30 * NSEC_PER_SEC)
+/* Of the header, as far as it changes. */
+struct progress {
+	u64 ready;
+	u8 image_id[16];
+	u64 failed;
+};
+_Static_assert(offsetof(struct pages_header, failed) ==
+	       offsetof(struct pages_header, ready) +
+	       offsetof(struct progress, failed), "pages_header");
 
 /* Wait until the file has all its pages below end: it may still be written,
  * by the command that unpacks the image. */
 static int await_pages(struct image_space *s, u64 end)
 {
 	static u32 never;
-	u64 since = clock_monotonic_ns(), ready;
-	struct host_iovec iov = { &ready, sizeof(ready) };
+	u64 since = clock_monotonic_ns();
+	struct progress now;
+	struct host_iovec iov = { &now, sizeof(now) };
 
 	while (s->first_data + s->ready < end) {
 		if (host_stream_read(s->pages, &iov, 1,
 				     offsetof(struct pages_header, ready)) !=
-		    sizeof(ready))
+		    sizeof(now))
 			return -EIO;
-		if (ready != s->ready)
+		if (now.ready != s->ready)
 			since = clock_monotonic_ns();
-		else if (clock_monotonic_ns() - since > STALLED_NS)
+		else if (now.failed ||
+			 clock_monotonic_ns() - since > STALLED_NS)
 			return -EIO;
 		else
 			host_sync_wait(&never, 0,
 				       deadline_after(LOOK_AGAIN_NS));
-		s->ready = ready;
+		s->ready = now.ready;
 	}
 	return 0;
 }

@@ -7,7 +7,9 @@
 
 #include <signal.h>
 
+#include "image/cache.h"
 #include "image/processor.h"
+#include "image/util.h"
 #include "image/words.h"
 
 static int checks, failures;
@@ -147,7 +149,7 @@ static void test_encrypted(void)
 	check(!image_open_file(in_base("secret.bly"), NULL, &e) &&
 	      strstr(e.text, "passphrase"), "no passphrase", e.text);
 	i = image_open_file(in_base("secret.bly"), "correct horse", &e);
-	check(i && image_warm(i, &u, NULL, NULL, &e), "not kept", "kept");
+	check(i && image_warm(i, 0, &u, NULL, NULL, &e), "not kept", "kept");
 	image_close(i);
 }
 
@@ -572,6 +574,84 @@ static void load_old(const char *path)
 	image_close(i);
 }
 
+/* ---- the cache's size ------------------------------------------------------ */
+static char warmed[3][40];
+
+/* Image number n, of 100 pages, into a cache of so many. */
+static int warm_one(int n, uint64_t pages, struct image_unpacked *u,
+		    struct err *e)
+{
+	struct image *i;
+	char name[20];
+	int rc;
+
+	snprintf(name, sizeof(name), "room%d.bly", n);
+	i = image_open_file(in_base(name), NULL, e);
+	to_hex(warmed[n], image_id(i), 16);
+	rc = image_warm(i, pages * 4096, u, NULL, NULL, e);
+	image_close(i);
+	return rc;
+}
+
+/* Which of them are there, as bits. */
+static unsigned warm_ones(void)
+{
+	size_t count, k;
+	struct cache_item *item = cache_items(&count);
+	unsigned have = 0, n;
+
+	for (k = 0; k < count; k++)
+		for (n = 0; n < 3; n++)
+			if (!strcmp(item[k].name, warmed[n]))
+				have |= 1u << n;
+	free(item);
+	return have;
+}
+
+static void test_room(void)
+{
+	struct image_unpacked u[3], again;
+	struct image_totals t;
+	struct err e = { 0 };
+	char *manifest;
+	uint8_t id[16];
+	size_t size;
+	int n;
+
+	check(!system("rm -rf $XDG_CACHE_HOME/bailey"), "room", "rm");
+	for (n = 0; n < 3; n++) {
+		model_make(&second, 1, 0);
+		for (unsigned k = 0; k < 100; k++)
+			model_add(&second, 1, 4096 + k * 4096, 1 + k + 1000 * n);
+		save(&second, in_base(n == 0 ? "room0.bly" : n == 1 ?
+				      "room1.bly" : "room2.bly"), NULL, &t);
+	}
+	check(!warm_one(0, 250, &u[0], &e) && !warm_one(1, 250, &u[1], &e),
+	      "room", e.text);
+	close(u[0].pages);
+	close(u[1].pages);
+	check(warm_ones() == 3, "room", "two have room");
+	/* the older one was used last, so the other goes */
+	check(image_find_warm(in_base("room0.bly"), &again, &manifest, &size,
+			      id) == 1, "room", "not found");
+	close(again.pages);
+	free(manifest);
+	check(!warm_one(2, 250, &u[2], &e) && warm_ones() == 5, "room",
+	      "not the one that was used longest ago");
+	close(u[2].pages);
+	/* what is in use stays, whatever the limit */
+	check(image_find_warm(in_base("room0.bly"), &again, NULL, NULL, id) ==
+	      1 && !warm_one(1, 250, &u[1], &e) && warm_ones() == 3, "room",
+	      "in use, and removed");
+	close(u[1].pages);
+	check(warm_one(2, 150, &u[2], &e) && strstr(e.text, "no room") &&
+	      warm_ones() == 1, "room", e.text);
+	close(again.pages);
+	check(warm_one(2, 50, &u[2], &e) && strstr(e.text, "the limit"),
+	      "room", "larger than the limit");
+	check(!cache_make_room(0, 4096, &e) && !warm_ones(), "room", e.text);
+}
+
 /* ---- pages that are like a file's ---------------------------------------- */
 static char dir[256]; /* base, for model_find() */
 
@@ -799,6 +879,7 @@ int main(int argc, char **argv)
 	test_processor();
 	test_level();
 	test_host();
+	test_room();
 	test_based();
 	test_words();
 	test_version_1();

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 static int checks, failures;
 static const char *base;
@@ -157,6 +158,97 @@ static void test_at_once(void)
 	      "six at once", "more than one entry");
 }
 
+/* ---- the process that unpacks in the background ---------------------------- */
+/* A child of parent, or 0. */
+static pid_t child_of(pid_t parent)
+{
+	DIR *d = opendir("/proc");
+	pid_t found = 0, pid, of;
+	struct dirent *x;
+	char path[300];
+	FILE *f;
+
+	while (d && !found && (x = readdir(d))) {
+		pid = atoi(x->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+		f = pid ? fopen(path, "r") : NULL;
+		if (!f)
+			continue;
+		if (fscanf(f, "%*d (%*[^)]) %*c %d", &of) == 1 && of == parent)
+			found = pid;
+		fclose(f);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* Kills the process that unpacks, up to so many times; how often it did. */
+static int kill_unpacker(pid_t watcher, int times)
+{
+	int killed = 0, n = 0;
+	pid_t last = 0, pid;
+
+	while (killed < times && n++ < 20000 && !kill(watcher, 0)) {
+		pid = child_of(watcher);
+		if (pid && pid != last && !kill(pid, SIGKILL)) {
+			killed++;
+			last = pid;
+		}
+		waitpid(watcher, NULL, WNOHANG);
+	}
+	return killed;
+}
+
+/* All is there in the end, or at once it is told that it never will be. */
+static void kill_in_background(int times, const char *what)
+{
+	struct err e = { 0 };
+	struct image *i = image_open_file(in_base("kill/target.bly"), NULL,
+					  &e);
+	struct image_unpacked u;
+	struct model_pages p;
+	pid_t watcher;
+	int killed, n = 0;
+
+	if (!i || image_unpack(i, false, &u, NULL, NULL, &e))
+		return check(false, what, e.text);
+	watcher = child_of(getpid());
+	check(watcher > 0, what, "nobody unpacks");
+	killed = kill_unpacker(watcher, times);
+	p = model_map(u.pages);
+	while (__atomic_load_n(&p.head->ready, __ATOMIC_ACQUIRE) <
+	       p.head->data_count && !__atomic_load_n(&p.head->failed,
+					__ATOMIC_ACQUIRE) && n++ < 20000)
+		usleep(1000);
+	if (p.head->failed)
+		check(killed == 3, what, "given up too soon");
+	else
+		check(p.head->ready == p.head->data_count && killed < 3 &&
+		      !model_compare(&model, u.pages), what, "not unpacked");
+	munmap((void *)(uintptr_t)p.data, p.size);
+	image_close(i);
+	close(u.pages);
+	close(atoi(strrchr(u.libos, '/') + 1));
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+static void test_kill_background(void)
+{
+	unsigned k;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	model.count = 0;
+	for (k = 0; k < 12000; k++)
+		model_add(&model, 1, 0x10000 + k * 4096ull, 1 + 2 * k);
+	check(!save_target(), "background", "save");
+	kill_in_background(0, "unpacked in the background");
+	kill_in_background(1, "its process killed");
+	kill_in_background(3, "all of its processes killed");
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 /* The cache knows the contents, but not yet that this file is sound. */
 static void test_damaged_copy(void)
 {
@@ -301,13 +393,15 @@ int main(int argc, char **argv)
 	setenv("XDG_CACHE_HOME", cache, 1);
 	test_kill_save();
 	test_kill_unpack();
-	test_at_once();
+	for (int k = 0; k < 3; k++)
+		test_at_once();
 	test_damaged_copy();
 	test_broken_pipe();
 	test_pipe();
 	test_link();
 	test_same_target();
 	test_random_records();
+	test_kill_background();
 	printf("image life: %d checks, %d failures\n", checks, failures);
 	return failures != 0;
 }
