@@ -141,7 +141,8 @@ struct image_unpacked {
 int image_unpack(struct image *i, bool keep, struct image_unpacked *out,
 		 image_progress_fn progress, void *arg, struct err *e);
 /* As image_unpack() with keep, but to the end and to the disk; an encrypted
- * image is refused.  limit: of all that is in the cache, in bytes; 0: the usual one. */
+ * image is refused.  limit: of all that is in the cache, in bytes; 0: the
+ * usual one. */
 int image_warm(struct image *i, uint64_t limit, struct image_unpacked *out,
 	       image_progress_fn progress, void *arg, struct err *e);
 /* The same for an image that is in the cache already, by its file's identity

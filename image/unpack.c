@@ -3,7 +3,8 @@
  *
  * The caller waits for the kernel heap's pages and for every checksum; if much
  * is left, a process of its own goes on (and one that watches over it), so that
- * the caller may fork, exec or end as it likes.  The entry of the cache gets its name when it is whole.
+ * the caller may fork, exec or end as it likes.  The entry of the cache gets its
+ * name when it is whole.
  */
 #include <errno.h>
 #include <fcntl.h>

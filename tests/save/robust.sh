@@ -185,7 +185,7 @@ refused() { # TITLE KIND WORDS
 }
 check "the tool for that" ${CC:-gcc} -D_GNU_SOURCE -Iinclude \
 	-o "$progs/tamper" "$here/tamper.c" -lzstd -lsodium -lxxhash
-refused "an unknown version" version 'version 2'
+refused "an unknown version" version 'version 3'
 refused "missing processor features" features 'features .* lacks'
 
 # ---- a file of the package that is missing, or another
