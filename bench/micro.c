@@ -189,6 +189,12 @@ static void op_fork(void)
 	if (p < 0 || waitpid(p, NULL, 0) != p)
 		die("fork");
 }
+/* The end of one does not meet the beginning of the next. */
+static void op_fork_apart(void)
+{
+	op_fork();
+	usleep(150000);
+}
 static void op_exec(void)
 {
 	pid_t p = fork();
@@ -395,6 +401,7 @@ static const struct {
 	{ "fork_exit_wait", NULL, op_fork, 5000 },
 	{ "fork_exec_wait", NULL, op_exec, 300 },
 	{ "fork_1g", setup_gigabyte, op_fork, 20 },
+	{ "fork_1g_apart", setup_gigabyte, op_fork_apart, 20 },
 	{ "pipe_64", setup_pipe_64, op_message, 2000000 },
 	{ "unix_64", setup_unix_64, op_message, 1000000 },
 	{ "epoll_10000", setup_connections, op_epoll, 200000 },
