@@ -24,6 +24,14 @@ for r in json.load(open(sys.argv[1])):
 # what a small sandbox has to itself
 "$BAILEY" run -d --name "small-$$" sleep 100 >/dev/null
 "$BAILEY" inspect --memory "small-$$" >"$TMP/memory.json" 2>"$TMP/err"
+# what the host says that its processes have dirtied, the heap apart
+dirty=0
+monitor=$(pgrep -f -- "--name small-$$ sleep" | head -n 1)
+for p in $monitor $(pgrep -P "$monitor"); do
+	dirty=$((dirty + $(awk '/^[0-9a-f]+-/ { heap = /memfd:bailey / }
+		/^Private_Dirty/ && !heap { n += $2 } END { print n * 1024 }' \
+		"/proc/$p/smaps" 2>/dev/null || echo 0)))
+done
 "$BAILEY" rm -f "small-$$" >/dev/null
 if [ "$(id -u)" = 0 ]; then
 	check "inspect --memory: the monitor's pages are at most 200 KB" \
@@ -36,6 +44,13 @@ assert 500000 < m["Total"] < 1500000, m
 assert 0 < by["monitor"] <= 200000, by
 assert by["page"] > 40000, by
 ' "$TMP/memory.json"
+	check "inspect --memory: no private page is left out" \
+		/usr/bin/python3 -c '
+import json, sys
+m = json.load(open(sys.argv[1]))[0]["Memory"]
+own = sum(u["Bytes"] for u in m["Unshared"] if "own pages" in u["Purpose"])
+assert 0 < int(sys.argv[2]) <= own < int(sys.argv[2]) + 65536, (own, sys.argv[2])
+' "$TMP/memory.json" "$dirty"
 else
 	check "inspect --memory: for root" grep -q "to root only" "$TMP/err"
 fi
