@@ -51,7 +51,8 @@ static int wake[2]; /* signal handlers write a byte here */
 /* Of the command line. */
 enum { WORD_USER = 1, WORD_CLIPBOARD, WORD_SIZE, WORD_PROGRAM };
 static char **words;
-static char session_path[4096], windows_path[4096], wayland_path[4096];
+static char session_path[4096], windows_path[4096], wayland_path[4096],
+	gl_path[4096];
 
 static _Noreturn void die(int status, const char *fmt, ...)
 {
@@ -137,6 +138,7 @@ static void find_others(const char *self)
 	snprintf(session_path, sizeof(session_path), "%s-session", self);
 	snprintf(windows_path, sizeof(windows_path), "%s-windows", self);
 	snprintf(wayland_path, sizeof(wayland_path), "%s-wayland", self);
+	snprintf(gl_path, sizeof(gl_path), "%s-gl.so", self);
 }
 
 /* Print it where the owner reads it. */
@@ -178,6 +180,7 @@ static _Noreturn void exec_server(int ready)
 	snprintf(most, sizeof(most), "%ux%ux24",
 		 w > DISPLAY_WIDTH_MAX ? w : DISPLAY_WIDTH_MAX,
 		 h > DISPLAY_HEIGHT_MAX ? h : DISPLAY_HEIGHT_MAX);
+	setenv("LD_PRELOAD", gl_path, 1); /* gl.c */
 	execlp("Xvfb", "Xvfb", "-displayfd", number, "-screen", "0",
 	       most, "-fbdir", DISPLAY_DIR, "-nolisten", "tcp",
 	       "-noreset", "-s", "0", NULL);

@@ -80,9 +80,9 @@ own+=($!)
 
 # ---- OpenGL ------------------------------------------------------------------
 if has OpenGL glxinfo glxgears glxdemo; then
-	outside glxinfo | tail -n +2 >"$TMP/out.txt"
+	outside glxinfo | tail -n +3 >"$TMP/out.txt"
 	timeout 60 "$BAILEY" run -q --display --display-size 800x600 \
-		glxinfo 2>"$TMP/in.err" </dev/null | tail -n +2 >"$TMP/in.txt"
+		glxinfo 2>"$TMP/in.err" </dev/null | tail -n +3 >"$TMP/in.txt"
 	check "what OpenGL can do" cmp "$TMP/out.txt" "$TMP/in.txt"
 	check "... is Mesa's llvmpipe" grep -q 'renderer string: llvmpipe' \
 		"$TMP/in.txt"
