@@ -57,7 +57,8 @@ static int start_client(const struct state *s, const json_t *display,
 		execlp(clients[i], clients[i], "/sound", server, user, "/d:",
 		       title,
 		       certificate, size, "/dynamic-resolution",
-		       "/from-stdin", "+clipboard", "/log-level:OFF", NULL);
+		       "/rfx", "/from-stdin", "+clipboard", "/log-level:OFF",
+		       NULL);
 	return fail("no RDP client is installed: apt install freerdp2-x11\n"
 		    "or connect another one to %s, user %s, password %s",
 		    field(display, "Address"), field(display, "User"),

@@ -2,35 +2,50 @@
  * screen.c - the picture (session.h).
  *
  * Xvfb draws into a file that is mapped here, and the DAMAGE extension tells
- * where.  The screen is cut into tiles; a copy of each is kept as the client
- * has it, and what is damaged is compared with that, so that a tile is sent
- * only if it differs.  Tiles are sent whole, compressed without loss: planar
- * at 32 bits a pixel, interleaved below.
+ * where.  The screen is cut into tiles; what is damaged is copied, so that it
+ * stands still, and its checksum compared with that of what the client has: a
+ * tile is sent only if it differs.  It is sent exactly; one that goes on
+ * changing is sent roughly, and exactly when it has come to rest.
+ *
+ * A frame that fills the connection waits there for the rest of its tiles,
+ * which are then sent as they are by that time.
  */
+#include "display/coder.h"
 #include "display/framebuffer.h"
 #include "display/session.h"
 
 #include <X11/extensions/Xdamage.h>
-#include <freerdp/codec/interleaved.h>
-#include <freerdp/codec/planar.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
-enum { TILE = 64, TILE_BYTES = TILE * TILE * 4, BATCH = 64,
-       UPDATE_MIN = 16000, UPDATE_MAX = 1 << 18 };
+enum { CALM_MS = 150, REST_MS = 300, HEAT_ROUGH = 4, HEAT_MAX = 100 };
+
+struct tile {
+	uint64_t sum;      /* of what the client has */
+	int64_t sent_ms;
+	uint8_t heat;      /* how often it has changed without a pause */
+	bool is_dirty;     /* to look at */
+	bool is_unknown;   /* the client has nothing there */
+	bool is_rough;     /* the client has about this */
+};
 
 struct screen {
 	struct framebuffer fb; /* of its largest screen */
 	uint32_t width, height; /* what of it is the screen now */
 	uint32_t columns, rows; /* of tiles */
-	uint8_t *sent;         /* the client's picture, width * 4 a line */
-	bool *dirty;           /* tiles to look at */
-	bool *unknown;         /* tiles that the client does not have */
+	struct tile *tiles;
+	uint32_t rough_count;
 	bool is_changed;
+	int64_t changed_ms;     /* since when it is */
+	bool is_in_frame;
+	uint32_t at;            /* tiles before it are in the frame */
+	int64_t began_ms, took_ms; /* the last frame */
+	int64_t calm_ms;        /* a shorter pause is none */
 	int damage_event;
-	BITMAP_PLANAR_CONTEXT *planar;
-	BITMAP_INTERLEAVED_CONTEXT *interleaved;
-	uint8_t (*packed)[TILE_BYTES * 2]; /* BATCH of them */
+	struct coder *coder;
+	uint8_t copy[TILE_BYTES]; /* the tile that is looked at */
 };
 
 /* ---- the X server's picture ---------------------------------------------- */
@@ -49,22 +64,17 @@ bool screen_fit(struct session *s)
 	struct screen *c = s->screen;
 	uint32_t w = (uint32_t)DisplayWidth(s->x, DefaultScreen(s->x));
 	uint32_t h = (uint32_t)DisplayHeight(s->x, DefaultScreen(s->x));
-	size_t tiles;
 
 	c->width = (w < c->fb.width ? w : c->fb.width) & ~3u;
 	c->height = h < c->fb.height ? h : c->fb.height;
 	c->columns = (c->width + TILE - 1) / TILE;
 	c->rows = (c->height + TILE - 1) / TILE;
-	tiles = (size_t)c->columns * c->rows;
-	free(c->sent);
-	free(c->dirty);
-	free(c->unknown);
-	c->sent = calloc(c->height, (size_t)c->width * 4);
-	c->dirty = calloc(tiles, sizeof(bool));
-	c->unknown = calloc(tiles, sizeof(bool));
-	if (!c->sent || !c->dirty || !c->unknown)
+	free(c->tiles);
+	c->tiles = calloc((size_t)c->columns * c->rows, sizeof(*c->tiles));
+	c->rough_count = 0;
+	if (!c->tiles)
 		return false;
-	screen_forget(s);
+	screen_start(s);
 	return true;
 }
 
@@ -73,13 +83,10 @@ bool screen_open(struct session *s)
 	struct screen *c = calloc(1, sizeof(*c));
 
 	s->screen = c;
-	if (!c || !framebuffer_map(&c->fb) || !screen_fit(s))
+	if (!c || !framebuffer_map(&c->fb))
 		return false;
-	c->packed = malloc(BATCH * sizeof(*c->packed));
-	c->planar = freerdp_bitmap_planar_context_new(
-		PLANAR_FORMAT_HEADER_NA | PLANAR_FORMAT_HEADER_RLE, TILE, TILE);
-	c->interleaved = bitmap_interleaved_context_new(TRUE);
-	return c->packed && c->planar && c->interleaved && watch_damage(s);
+	c->coder = coder_new();
+	return c->coder && screen_fit(s) && watch_damage(s);
 }
 
 void screen_size(const struct session *s, uint32_t *w, uint32_t *h)
@@ -89,14 +96,32 @@ void screen_size(const struct session *s, uint32_t *w, uint32_t *h)
 }
 
 /* ---- what has changed --------------------------------------------------- */
+static uint32_t tile_count(const struct screen *c)
+{
+	return c->columns * c->rows;
+}
+
+static void note_change(struct screen *c)
+{
+	if (!c->is_changed)
+		c->changed_ms = clock_ms();
+	c->is_changed = true;
+}
+
 void screen_forget(struct session *s)
 {
 	struct screen *c = s->screen;
-	size_t tiles = (size_t)c->columns * c->rows;
 
-	memset(c->dirty, 1, tiles);
-	memset(c->unknown, 1, tiles);
-	c->is_changed = true;
+	for (uint32_t i = 0; i < tile_count(c); i++)
+		c->tiles[i].is_dirty = c->tiles[i].is_unknown = true;
+	note_change(c);
+}
+
+void screen_start(struct session *s)
+{
+	s->screen->is_in_frame = false;
+	coder_clear(s->screen->coder);
+	screen_forget(s);
 }
 
 static uint32_t clamp(int v, uint32_t max)
@@ -118,107 +143,83 @@ bool screen_event(struct session *s, const XEvent *e)
 	     y * TILE < bottom; y++)
 		for (uint32_t x = clamp(d->area.x, c->width) / TILE;
 		     x * TILE < right; x++)
-			c->dirty[y * c->columns + x] = true;
-	c->is_changed = true;
+			c->tiles[y * c->columns + x].is_dirty = true;
+	note_change(c);
 	return true;
 }
 
-bool screen_is_changed(const struct session *s)
+int64_t screen_due_ms(const struct session *s)
 {
-	return s->screen->is_changed;
-}
+	const struct screen *c = s->screen;
+	int64_t first = INT64_MAX;
 
-/* Bring the copy up to date; was it not? */
-static bool take_tile(struct screen *c, uint32_t x, uint32_t y, uint32_t w,
-		      uint32_t h)
-{
-	bool is_changed = false;
+	if (c->is_changed || c->is_in_frame)
+		return 0;
+	for (uint32_t i = 0; c->rough_count && i < tile_count(c); i++) {
+		int64_t rested = c->tiles[i].sent_ms + REST_MS;
 
-	for (uint32_t i = y; i < y + h; i++) {
-		const uint8_t *from = c->fb.pixels + (size_t)i * c->fb.stride +
-			x * 4;
-		uint8_t *to = c->sent + ((size_t)i * c->width + x) * 4;
-
-		if (!memcmp(to, from, w * 4))
-			continue;
-		memcpy(to, from, w * 4);
-		is_changed = true;
+		if (c->tiles[i].is_rough && rested < first)
+			first = rested;
 	}
-	return is_changed;
+	return first;
 }
 
-/* ---- sending ------------------------------------------------------------ */
-static bool pack_tile(struct session *s, BITMAP_DATA *b, uint8_t *buffer,
-		      uint32_t x, uint32_t y)
+/* ---- tiles -------------------------------------------------------------- */
+static struct square square_of(const struct screen *c, uint32_t i)
+{
+	struct square q = { .x = i % c->columns * TILE,
+		.y = i / c->columns * TILE };
+
+	q.w = c->width - q.x < TILE ? c->width - q.x : TILE;
+	q.h = c->height - q.y < TILE ? c->height - q.y : TILE;
+	return q;
+}
+
+/* Programs go on drawing: what is compared must be what is sent. */
+static uint64_t copy_tile(struct screen *c, struct square q)
+{
+	const uint8_t *from = c->fb.pixels + (size_t)q.y * c->fb.stride + q.x * 4;
+
+	for (uint32_t i = 0; i < q.h; i++, from += c->fb.stride)
+		memcpy(c->copy + i * q.w * 4, from, q.w * 4);
+	return XXH3_64bits(c->copy, q.w * q.h * 4);
+}
+
+static void heat(const struct screen *c, struct tile *t, int64_t now)
+{
+	if (now - t->sent_ms >= c->calm_ms)
+		t->heat = 0;
+	else if (t->heat < HEAT_MAX)
+		t->heat++;
+}
+
+static bool send_tile(struct session *s, uint32_t i)
 {
 	struct screen *c = s->screen;
-	uint32_t depth = s->peer->settings->ColorDepth;
-	uint8_t *from = c->sent + ((size_t)y * c->width + x) * 4;
-	UINT32 size = sizeof(*c->packed);
+	struct tile *t = &c->tiles[i];
+	struct square q = square_of(c, i);
+	int64_t now = clock_ms();
+	bool is_settling = t->is_rough && now - t->sent_ms >= REST_MS;
+	uint64_t sum;
 
-	if (depth < 32) {
-		if (!interleaved_compress(c->interleaved, buffer, &size,
-				b->width, b->height, c->sent,
-				PIXEL_FORMAT_BGRX32, c->width * 4, x, y, NULL,
-				depth))
-			return false;
-	} else {
-		depth = 32;
-		if (!freerdp_bitmap_compress_planar(c->planar, from,
-				PIXEL_FORMAT_BGRX32, b->width, b->height,
-				c->width * 4, buffer, &size))
-			return false;
-	}
-	b->bitsPerPixel = depth;
-	b->bitmapDataStream = buffer;
-	b->bitmapLength = b->cbCompMainBodySize = size;
-	b->cbScanWidth = b->width * ((depth + 7) / 8);
-	b->cbUncompressedSize = b->cbScanWidth * b->height;
-	b->compressed = TRUE;
-	return true;
+	if (!t->is_dirty && !is_settling)
+		return true;
+	sum = copy_tile(c, q);
+	t->is_dirty = false;
+	if (sum == t->sum && !t->is_unknown && !is_settling)
+		return true;
+	heat(c, t, now);
+	c->rough_count -= t->is_rough;
+	t->is_rough = t->heat >= HEAT_ROUGH && coder_is_rough_known(s);
+	c->rough_count += t->is_rough;
+	t->is_unknown = false;
+	t->sum = sum;
+	t->sent_ms = now;
+	return t->is_rough ? coder_rough(s, c->coder, q) :
+		coder_exact(s, c->coder, q, c->copy);
 }
 
-struct batch { BITMAP_DATA tiles[BATCH]; uint32_t count, bytes; };
-
-static bool flush(struct session *s, struct batch *b)
-{
-	BITMAP_UPDATE u = { .count = b->count, .number = b->count,
-		.rectangles = b->tiles };
-	bool is_good = !b->count || s->peer->update->BitmapUpdate(&s->rdp, &u);
-
-	b->count = b->bytes = 0;
-	return is_good;
-}
-
-static uint32_t update_limit(const struct session *s)
-{
-	uint32_t n = s->peer->settings->MultifragMaxRequestSize;
-
-	return n < UPDATE_MIN ? UPDATE_MIN : n > UPDATE_MAX ? UPDATE_MAX :
-		n - 1024;
-}
-
-static bool send_tile(struct session *s, struct batch *b, uint32_t x,
-		      uint32_t y, uint32_t w, uint32_t h)
-{
-	struct screen *c = s->screen;
-	uint32_t most = w * h * 4 + 64;
-	BITMAP_DATA *t;
-
-	if ((b->count == BATCH || b->bytes + most > update_limit(s)) &&
-	    !flush(s, b))
-		return false;
-	t = &b->tiles[b->count];
-	*t = (BITMAP_DATA){ .destLeft = x, .destTop = y,
-		.destRight = x + w - 1, .destBottom = y + h - 1,
-		.width = w, .height = h };
-	if (!pack_tile(s, t, c->packed[b->count], x, y))
-		return false;
-	b->count++;
-	b->bytes += t->bitmapLength + 64;
-	return true;
-}
-
+/* ---- frames ------------------------------------------------------------- */
 static bool mark_frame(struct session *s, UINT32 action)
 {
 	SURFACE_FRAME_MARKER m = { .frameAction = action,
@@ -229,31 +230,45 @@ static bool mark_frame(struct session *s, UINT32 action)
 	return s->peer->update->SurfaceFrameMarker(&s->rdp, &m);
 }
 
-static bool send_tiles(struct session *s)
+bool screen_is_in_frame(const struct session *s)
+{
+	return s->screen->is_in_frame;
+}
+
+/* Changes that had to wait, for a slow client, are not far apart. */
+static bool begin(struct session *s)
 {
 	struct screen *c = s->screen;
-	struct batch b = { .count = 0 };
+	int64_t waited;
 
-	for (uint32_t i = 0; i < c->columns * c->rows; i++) {
-		uint32_t x = i % c->columns * TILE, y = i / c->columns * TILE;
-		uint32_t w = c->width - x < TILE ? c->width - x : TILE;
-		uint32_t h = c->height - y < TILE ? c->height - y : TILE;
-		bool is_new;
-
-		if (!c->dirty[i])
-			continue;
-		is_new = take_tile(c, x, y, w, h) || c->unknown[i];
-		c->dirty[i] = c->unknown[i] = false;
-		if (is_new && !send_tile(s, &b, x, y, w, h))
-			return false;
-	}
-	return flush(s, &b);
+	c->began_ms = clock_ms();
+	waited = c->is_changed ? c->began_ms - c->changed_ms : 0;
+	c->calm_ms = CALM_MS + (waited > c->took_ms ? waited : c->took_ms);
+	c->is_in_frame = true;
+	c->is_changed = false;
+	c->at = 0;
+	s->frame++;
+	return mark_frame(s, SURFACECMD_FRAMEACTION_BEGIN);
 }
 
 bool screen_send(struct session *s)
 {
-	s->screen->is_changed = false;
-	s->frame++;
-	return mark_frame(s, SURFACECMD_FRAMEACTION_BEGIN) && send_tiles(s) &&
-		mark_frame(s, SURFACECMD_FRAMEACTION_END);
+	struct screen *c = s->screen;
+	const struct picture all = { c->fb.pixels, c->fb.stride, c->width,
+		c->height };
+
+	if (!c->is_in_frame && !begin(s))
+		return false;
+	for (; c->at < tile_count(c); c->at++) {
+		if (s->peer->IsWriteBlocked(s->peer))
+			return true;
+		if (!send_tile(s, c->at))
+			return false;
+	}
+	c->is_in_frame = false;
+	if (!coder_flush(s, c->coder, &all) ||
+	    !mark_frame(s, SURFACECMD_FRAMEACTION_END))
+		return false;
+	c->took_ms = clock_ms() - c->began_ms;
+	return true;
 }

@@ -87,7 +87,7 @@ static BOOL on_activate(freerdp_peer *peer)
 	s->is_acknowledging = peer->settings->SurfaceFrameMarkerEnabled &&
 		peer->settings->FrameAcknowledge > 0;
 	s->frame = s->acknowledged = 0;
-	screen_forget(s);
+	screen_start(s);
 	return pointer_send(s);
 }
 
@@ -126,7 +126,7 @@ static void set_capabilities(rdpSettings *set)
 	set->ColorDepth = 32;
 	set->OsMajorType = OSMAJORTYPE_UNIX;
 	set->OsMinorType = OSMINORTYPE_PSEUDO_XSERVER;
-	set->RemoteFxCodec = FALSE;
+	set->RemoteFxCodec = TRUE;
 	set->NSCodec = FALSE;
 	set->SupportGraphicsPipeline = FALSE;
 	set->FrameMarkerCommandEnabled = TRUE;
@@ -189,20 +189,28 @@ static struct session *open_session(char **argv)
 }
 
 /* ---- the loop ----------------------------------------------------------- */
-static bool may_send(struct session *s)
+/* When the next part of the picture may go; INT64_MAX: not before something
+ * happens. */
+static int64_t sending_ms(struct session *s)
 {
-	if (!s->is_active || s->is_hidden || !screen_is_changed(s))
-		return false;
-	return !s->is_acknowledging ||
-		s->frame - s->acknowledged < FRAMES_AHEAD;
+	int64_t due;
+
+	if (!s->is_active || s->is_hidden)
+		return INT64_MAX;
+	if (screen_is_in_frame(s))
+		return 0;
+	if (s->is_acknowledging && s->frame - s->acknowledged >= FRAMES_AHEAD)
+		return INT64_MAX;
+	due = screen_due_ms(s);
+	return due < s->next_frame_ms ? s->next_frame_ms : due;
 }
 
 static bool send_frame(struct session *s)
 {
-	if (!may_send(s) || clock_ms() < s->next_frame_ms ||
-	    s->peer->IsWriteBlocked(s->peer))
+	if (s->peer->IsWriteBlocked(s->peer) || sending_ms(s) > clock_ms())
 		return true;
-	s->next_frame_ms = clock_ms() + FRAME_MS;
+	if (!screen_is_in_frame(s))
+		s->next_frame_ms = clock_ms() + FRAME_MS;
 	return screen_send(s);
 }
 
@@ -223,9 +231,9 @@ static void take_x_events(struct session *s)
 
 static int timeout_ms(struct session *s)
 {
-	int64_t left = s->next_frame_ms - clock_ms();
+	int64_t at = sending_ms(s), left = at - clock_ms();
 
-	if (!may_send(s))
+	if (at == INT64_MAX)
 		return -1;
 	return left < 0 ? 0 : (int)left;
 }

@@ -54,10 +54,15 @@ bool screen_fit(struct session *s);
 void screen_size(const struct session *s, uint32_t *w, uint32_t *h);
 /* The client shows nothing yet, or no more. */
 void screen_forget(struct session *s);
+/* The same, and no frame has begun. */
+void screen_start(struct session *s);
 bool screen_event(struct session *s, const XEvent *e);
-bool screen_is_changed(const struct session *s);
-/* Send what has changed; false if the connection is lost. */
+/* When there is something to send; INT64_MAX: nothing. */
+int64_t screen_due_ms(const struct session *s);
+/* Send what has changed, as much as goes; false: the connection is lost. */
 bool screen_send(struct session *s);
+/* Is there more to send of the last frame? */
+bool screen_is_in_frame(const struct session *s);
 
 /* ---- resize.c ----------------------------------------------------------- */
 /* Before screen_open. */
