@@ -8,19 +8,21 @@
  *     frames S     for S seconds, what arrived of x-video's pictures: how many
  *                  different ones, and how many in one piece
  *     stay S       only look, for S seconds
+ *     clipboard N  copy N bytes, of which few come (tests/display/robust.sh)
  *
  * Written to standard output, numbers alone.  It knows RemoteFX unless
  * WITHOUT_REMOTEFX is set.
  *
- * FreeRDP's library prepares for 0.3 s before it connects, and sleeps 0.1 s
- * at each step of the log-in whose answer is not there at once.  Neither is
- * the server's: time is counted from the connection, and usleep() is replaced
- * by a wait for the answer, unless SLEEPS is set.
+ * FreeRDP's library sleeps 0.1 s at each step of the log-in whose answer is
+ * not there at once, which is not the server's: usleep() is replaced by a wait
+ * for the answer, unless SLEEPS is set.  Time is counted from the connection.
  */
+#include <freerdp/channels/channels.h>
 #include <freerdp/client.h>
 #include <freerdp/freerdp.h>
 #include <freerdp/gdi/gdi.h>
 #include <freerdp/input.h>
+#include <freerdp/primitives.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -211,6 +213,15 @@ static BOOL prepare(freerdp *f)
 	return has && before;
 }
 
+static void add_clipboard(rdpSettings *set)
+{
+	CHANNEL_DEF *c = &set->ChannelDefArray[set->ChannelCount++];
+
+	memset(c, 0, sizeof(*c));
+	strcpy(c->name, "cliprdr");
+	c->options = CHANNEL_OPTION_INITIALIZED | CHANNEL_OPTION_ENCRYPT_RDP;
+}
+
 static freerdp *connect_to(char **argv)
 {
 	freerdp *f = freerdp_new();
@@ -234,6 +245,8 @@ static freerdp *connect_to(char **argv)
 	set->FrameMarkerCommandEnabled = TRUE;
 	set->SurfaceFrameMarkerEnabled = TRUE;
 	set->FrameAcknowledge = 2;
+	if (!strcmp(argv[5], "clipboard"))
+		add_clipboard(set);
 	return freerdp_connect(f) ? f : NULL;
 }
 
@@ -254,6 +267,20 @@ static bool attend_until(freerdp *f, double at)
 	while (now_ms() < at)
 		if (!attend(f, at - now_ms()))
 			return false;
+	return true;
+}
+
+/* ---- what is not measured ------------------------------------------------ */
+/* A list of formats, of so many bytes. */
+static bool copy_much(freerdp *f, uint32_t bytes)
+{
+	uint8_t list[1000] = { 2 };
+	uint16_t id = freerdp_channels_get_id_by_name(f, strdup("cliprdr"));
+
+	memcpy(list + 4, &bytes, 4);
+	if (!id || !f->SendChannelData(f, id, list, sizeof(list)))
+		return false;
+	attend_until(f, now_ms() + 10000); /* or it is thrown out */
 	return true;
 }
 
@@ -326,12 +353,13 @@ static bool measure_frames(freerdp *f, int seconds)
 
 int main(int argc, char **argv)
 {
-	int number = argc > 6 ? atoi(argv[6]) : 0;
+	int number = argc > 6 ? (int)strtoul(argv[6], NULL, 0) : 0;
 	freerdp *f;
 	bool is_good = false;
 
 	if (argc < 6)
 		return 2;
+	primitives_set_hints(PRIMITIVES_ONLY_CPU); /* no benchmark */
 	f = connect_to(argv);
 	if (!f) {
 		fprintf(stderr, "cannot connect\n");
@@ -343,6 +371,8 @@ int main(int argc, char **argv)
 		is_good = measure_keys(f, number);
 	else if (!strcmp(argv[5], "frames"))
 		is_good = measure_frames(f, number);
+	else if (!strcmp(argv[5], "clipboard"))
+		is_good = copy_much(f, (uint32_t)number);
 	else if (!strcmp(argv[5], "stay"))
 		is_good = attend_until(f, now_ms() + number * 1e3);
 	freerdp_disconnect(f);

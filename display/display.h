@@ -37,7 +37,9 @@ enum { DISPLAY_PORT = 3389 }; /* inside; cli/display.c publishes it */
 enum { DISPLAY_WIDTH_MAX = 3840, DISPLAY_HEIGHT_MAX = 2400 };
 
 /* Private to the sandbox, and writable whoever the program runs as. */
+#ifndef DISPLAY_DIR /* a test has its own */
 #define DISPLAY_DIR "/dev/shm/.bailey-display"
+#endif
 #define DISPLAY_KEY DISPLAY_DIR "/key.pem"
 #define DISPLAY_CERTIFICATE DISPLAY_DIR "/certificate.pem"
 #define DISPLAY_FINGERPRINT DISPLAY_DIR "/certificate.sha256" /* last */

@@ -14,11 +14,13 @@
 #include <fcntl.h>
 #include <freerdp/channels/channels.h>
 #include <freerdp/channels/wtsvc.h>
+#include <freerdp/primitives.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <winpr/ssl.h>
@@ -26,6 +28,7 @@
 #include <winpr/wtsapi.h>
 
 enum { FRAME_MS = 30, FRAMES_AHEAD = 2, LOGIN_SECONDS = 20, HANDLES = 32 };
+enum { DATA_MAX = 384 << 20 };
 
 static volatile sig_atomic_t is_over;
 
@@ -287,6 +290,18 @@ static void run(struct session *s)
 	}
 }
 
+/* FreeRDP believes the lengths that a client names, and clears as much: the
+ * memory of the others is not its to take. */
+static void limit_memory(void)
+{
+	const struct rlimit most = { DATA_MAX, DATA_MAX };
+
+#ifndef __SANITIZE_ADDRESS__ /* which has terabytes already */
+	setrlimit(RLIMIT_DATA, &most);
+#endif
+	(void)most;
+}
+
 static int serve(char **argv)
 {
 	struct sigaction a = { .sa_handler = on_term };
@@ -294,6 +309,8 @@ static int serve(char **argv)
 
 	sigaction(SIGTERM, &a, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	limit_memory();
+	primitives_set_hints(PRIMITIVES_ONLY_CPU); /* no benchmark of 0.3 s */
 	alarm(LOGIN_SECONDS); /* who does not log in keeps no process */
 	setenv("WLOG_LEVEL", getenv("BAILEY_DISPLAY_DEBUG") ?: "OFF", 1);
 	fcntl(SESSION_SOCKET, F_SETFD, FD_CLOEXEC);

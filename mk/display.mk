@@ -35,6 +35,8 @@ else
 all: display-missing
 endif
 
+display: $(B)/tests/rdp-fuzz $(B)/tests/session-fuzzed $(B)/bench/rdp-client \
+	$(B)/tests/x-flood
 display: $(B)/tests/rdp-type $(DISPLAY_OUT)/bailey-display $(DISPLAY_OUT)/bailey-display-session \
 	$(DISPLAY_OUT)/bailey-display-windows $(DISPLAY_OUT)/bailey-display-wayland \
 	$(DISPLAY_OUT)/bailey-display-gl.so
@@ -79,6 +81,25 @@ $(B)/tests/rdp-type: tests/display/rdp-type.c
 	$(CC) $(DISPLAY_CFLAGS) -MF $(B)/display/rdp-type.d \
 	  $(DISPLAY_INC) -o $@ $< $(shell pkg-config --libs freerdp-client2 \
 	  freerdp2 winpr2 2>/dev/null)
+# ---- hostile clients (tests/display/fuzz.sh) ----
+FUZZED_OBJ := $(patsubst $(B)/display/%.o,$(B)/fuzzed/%.o,$(SESSION_OBJ))
+$(FUZZED_OBJ): $(B)/fuzzed/%.o: display/%.c
+	@mkdir -p $(@D)
+	$(CC) $(DISPLAY_CFLAGS) -O1 -fsanitize=address,undefined \
+	  -DDISPLAY_DIR='"."' $(DISPLAY_INC) -c -o $@ $<
+$(B)/tests/session-fuzzed: $(FUZZED_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=address,undefined -o $@ $^ \
+	  $(shell pkg-config --libs $(DISPLAY_PC) 2>/dev/null)
+$(B)/tests/rdp-fuzz: tests/display/rdp-fuzz.c
+	@mkdir -p $(@D) $(B)/display
+	$(CC) $(DISPLAY_CFLAGS) -MF $(B)/display/rdp-fuzz.d $(DISPLAY_INC) \
+	  -o $@ $< $(shell pkg-config --libs freerdp-client2 freerdp2 winpr2 \
+	  2>/dev/null) -lssl
+-include $(FUZZED_OBJ:.o=.d)
+$(B)/tests/x-flood: tests/display/x-flood.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(DISPLAY_CFLAGS)) -o $@ $< -lX11
 # ---- make bench-display ----
 $(B)/bench/rdp-client: bench/rdp-client.c
 	@mkdir -p $(@D)
