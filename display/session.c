@@ -15,12 +15,15 @@
 #include <freerdp/channels/channels.h>
 #include <freerdp/channels/wtsvc.h>
 #include <freerdp/primitives.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include <winpr/ssl.h>
@@ -314,6 +317,8 @@ static int serve(char **argv)
 	alarm(LOGIN_SECONDS); /* who does not log in keeps no process */
 	setenv("WLOG_LEVEL", getenv("BAILEY_DISPLAY_DEBUG") ?: "OFF", 1);
 	fcntl(SESSION_SOCKET, F_SETFD, FD_CLOEXEC);
+	setsockopt(SESSION_SOCKET, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 },
+		   sizeof(int)); /* a frame's end waits for nothing */
 	fcntl(SESSION_REPORT, F_SETFD, FD_CLOEXEC);
 	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
 	WTSRegisterWtsApiFunctionTable(FreeRDP_InitWtsApi());
