@@ -43,10 +43,10 @@ json_t *trees_json(const struct sandbox_config *c)
 	return a;
 }
 
-/* The same few trees are asked for again and again. */
+/* The same few trees are asked for again and again, by several threads. */
 static const char *real_root(const char *top)
 {
-	static char *asked, *found;
+	static _Thread_local char *asked, *found;
 
 	if (asked && !strcmp(asked, top))
 		return found;
