@@ -360,6 +360,7 @@ int main(int argc, char **argv)
 	if (argc < 6)
 		return 2;
 	primitives_set_hints(PRIMITIVES_ONLY_CPU); /* no benchmark */
+	setenv("SSL_CERT_FILE", "/dev/null", 1); /* 30 ms to read them all */
 	f = connect_to(argv);
 	if (!f) {
 		fprintf(stderr, "cannot connect\n");
