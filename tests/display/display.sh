@@ -28,7 +28,7 @@ end() {
 }
 trap end EXIT
 exec 7>"$TMP/number"
-timeout -k 5 300 Xvfb -displayfd 7 -screen 0 900x700x24 -nolisten tcp \
+timeout -k 5 300 Xvfb -displayfd 7 -screen 0 900x700x24 -nolisten tcp -noreset \
 	2>/dev/null &
 own+=($!)
 
