@@ -4,9 +4,9 @@
  *   rdp-fuzz SESSION_PROGRAM ROUNDS SEED
  *
  * In each round a client of FreeRDP's library connects, logs in, types, and
- * talks on the channels of clipboard and dynamic channels.  What it writes
- * into TLS is changed on its way, in one round from the first byte, in another
- * only after the log-in; some clients fall silent or go away in the middle.
+ * talks on the channels of clipboard, sound and dynamic channels.  What it
+ * writes into TLS is changed on its way, in one round from the first byte, in
+ * another only after the log-in; some clients fall silent or go away in the middle.
  * The session (built with sanitizers, in the current folder, which holds its
  * key and the X server's picture) must end when its client has ended, and with
  * status 0 or 1.  A failing round is named; ROUNDS 1 with its seed repeats it.
@@ -190,6 +190,7 @@ static freerdp *make_client(int port)
 	set->UnicodeInput = TRUE;
 	add_channel(set, "cliprdr");
 	add_channel(set, "drdynvc");
+	add_channel(set, "rdpsnd");
 	return f;
 }
 
@@ -267,13 +268,30 @@ static void talk_dynamic(freerdp *f)
 	say(f, "drdynvc", n);
 }
 
+/* Formats that it takes, training, confirmations. */
+static void talk_sound(freerdp *f)
+{
+	static const uint8_t kinds[] = { 7, 7, 7, 5, 6, 12, 2, 13 };
+	uint32_t n = put_noise(4, chance(3) ? 120 : BIG - 4), length = n - 4;
+	uint16_t formats = chance(2) ? 1 : (uint16_t)edge();
+
+	memset(message, 0, 4);
+	message[0] = kinds[chance(sizeof(kinds))];
+	if (message[0] == 7 && n > 24)
+		memcpy(message + 18, &formats, 2);
+	if (!chance(4))
+		length = edge();
+	memcpy(message + 2, &length, 2);
+	say(f, "rdpsnd", n);
+}
+
 static void do_something(freerdp *f)
 {
 	RECTANGLE_16 r = { (UINT16)edge(), (UINT16)edge(), (UINT16)edge(),
 		(UINT16)edge() };
 	UINT16 a = (UINT16)chance(65536), b = (UINT16)edge();
 
-	switch (chance(9)) {
+	switch (chance(10)) {
 	case 0: freerdp_input_send_keyboard_event(f->input, a, b); break;
 	case 1: freerdp_input_send_unicode_keyboard_event(f->input, b & 0x8000,
 							  a); break;
@@ -284,7 +302,8 @@ static void do_something(freerdp *f)
 	case 5: f->update->RefreshRect(f->context, 1, &r); break;
 	case 6: f->update->SuppressOutput(f->context, a & 1, &r); break;
 	case 7: talk_clipboard(f); break;
-	case 8: talk_dynamic(f);
+	case 8: talk_dynamic(f); break;
+	case 9: talk_sound(f);
 	}
 }
 
