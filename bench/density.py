@@ -258,7 +258,7 @@ def main():
     print("service way     instances  MB each    group  in 16 GiB     aim  "
           "ms each    idle")
     try:
-        for word in args.what or services.SERVICES:
+        for word in args.what or ["nginx", "python", "node"]:
             service, _, way = word.partition(":")
             if not shutil.which(services.needs(service)):
                 print(f"{service}: not measured, missing "

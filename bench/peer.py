@@ -1,19 +1,22 @@
-"""The ways to run a program that peers.py compares: each a class here.
+"""The ways to run a program that peers.py compares: each a class here, or,
+with a kernel of its own, in machine.py.
 
 A peer starts a command so that it goes on in the background (start), or runs
-one to its end and returns what it printed (run).  `self.share` is a directory
-of the host that is visible inside under its own name; /srv inside belongs to
-the instance alone.  Where the peer has the host's network, or forwards a
-port, the command can be asked from outside (is_reachable); machines say on
-their console that they have asked themselves.
+one to its end and returns what it printed (run); both may be called by
+several threads.  `self.share` is a directory of the host that is visible
+inside under its own name; /srv inside belongs to the instance alone.  Where
+the peer has the host's network, or forwards a port, the command can be asked
+from outside (is_reachable); machines say on their console that they have
+asked themselves.
 """
+import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 TREES = [t for t in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc")
          if os.path.exists(t)]
@@ -57,7 +60,8 @@ class Peer:
     directory = "/srv"  # where the service may write, inside
 
     def __init__(self, share):
-        self.share, self.children, self.serial = share, [], 0
+        self.share, self.children = share, []
+        self.numbers = itertools.count(1)
 
     def missing(self):
         """Why it cannot be measured here, or None."""
@@ -96,8 +100,7 @@ class Peer:
 class Native(Peer):
     @property
     def directory(self):
-        self.serial += 1
-        return os.path.join(self.share, f"native{self.serial}")
+        return os.path.join(self.share, f"native{next(self.numbers)}")
 
 
 class Bubblewrap(Peer):
@@ -116,8 +119,8 @@ class Crun(Peer):
     name, tool, package = "crun", "crun", "crun"
 
     def bundle(self, words):
-        self.serial += 1
-        d = os.path.join(self.share, f"bundle{self.serial}")
+        number = next(self.numbers)
+        d = os.path.join(self.share, f"bundle{number}")
         os.makedirs(d + "/rootfs", exist_ok=True)
         mounts = [dict(destination="/proc", type="proc", source="proc"),
                   dict(destination="/dev", type="tmpfs", source="tmpfs")]
@@ -134,7 +137,7 @@ class Crun(Peer):
                            process=dict(args=words, cwd="/", env=env,
                                         user=dict(uid=0, gid=0)),
                            mounts=mounts, linux=dict(namespaces=spaces)), f)
-        return d, f"bench-{os.getpid()}-{self.serial}"
+        return d, f"bench-{os.getpid()}-{number}"
 
     def call(self, *words):
         return ["crun", "--cgroup-manager=disabled", "--root",
@@ -157,34 +160,46 @@ class Crun(Peer):
 
 
 class Podman(Peer):
+    """The host's network, no control group, no image: a root made of the
+    host's directories."""
     name, tool, package = "podman", "podman", "podman"
 
-    def call(self, *flags):
-        root = os.path.join(self.share, "podman")
-        rootfs = os.path.join(root, f"rootfs{self.serial}")
+    def __init__(self, share):
+        super().__init__(share)
+        self.root = os.path.join(share, "podman")
+        conf = os.path.join(share, "containers.conf")
+        # podman would raise the limits, which not every root may
+        files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1 << 20)
+        ulimits = [f"nofile={files}:{files}", "nproc=4096:4096"]
+        with open(conf, "w") as f:
+            f.write("[containers]\ndefault_ulimits = " +
+                    json.dumps(ulimits) + "\n")
+        self.env = dict(os.environ, CONTAINERS_CONF=conf)
+
+    def podman(self, *words):
+        return checked(["podman", "--root", self.root + "/store", "--runroot",
+                        self.root + "/run", "--cgroup-manager=cgroupfs",
+                        "--events-backend=none", "--storage-driver=vfs",
+                        *words], env=self.env)
+
+    def call(self, *words):
+        rootfs = os.path.join(self.root, f"rootfs{next(self.numbers)}")
         os.makedirs(rootfs, exist_ok=True)
-        self.serial += 1
-        cmd = ["podman", "--root", root + "/store", "--runroot",
-               root + "/run", "--cgroup-manager=cgroupfs",
-               "--events-backend=none", "run", "--rm", "--cgroups=disabled",
-               "--network=host", "--log-driver=none", "--ulimit=host",
-               "-v", f"{self.share}:{self.share}", *flags]
-        for t in TREES:
-            cmd += ["-v", f"{t}:{t}:ro"]
-        return cmd + ["--tmpfs", "/srv", "--rootfs", rootfs]
+        mounts = [x for t in TREES for x in ("-v", f"{t}:{t}:ro")]
+        return self.podman(
+            "run", "--rm", "--cgroups=disabled", "--network=host",
+            "--log-driver=none", "-v", f"{self.share}:{self.share}", *mounts,
+            "--tmpfs", "/srv", *words[:-1], "--rootfs", rootfs, *words[-1])
 
     def run(self, words):
-        return checked(self.call() + words)
+        return self.call(words)
 
     def start(self, words, address, port):
-        self.children.append(checked(self.call("-d") + words).strip())
+        self.children.append(self.call("-d", words).strip())
 
     def stop(self):
-        root = os.path.join(self.share, "podman")
         if self.children:
-            subprocess.run(["podman", "--root", root + "/store", "--runroot",
-                            root + "/run", "rm", "-f", "-t", "0",
-                            *self.children], **QUIET)
+            self.podman("rm", "-f", "-t", "0", *self.children)
         self.children = []
 
 
@@ -193,14 +208,14 @@ class Nspawn(Peer):
     package = "systemd-container"
 
     def wrap(self, words):
-        self.serial += 1
-        root = os.path.join(self.share, f"nspawn{self.serial}")
+        number = next(self.numbers)
+        root = os.path.join(self.share, f"nspawn{number}")
         os.makedirs(root + "/usr", exist_ok=True)
         binds = [f"--bind-ro={t}" for t in TREES]
         binds.append(f"--bind={self.share}")
         return ["systemd-nspawn", "-q", "-D", root, "--register=no",
                 "--keep-unit", "--as-pid2", "--tmpfs=/srv", "--pipe",
-                f"--machine=bench{os.getpid()}-{self.serial}", *binds, "--",
+                f"--machine=bench{os.getpid()}-{number}", *binds, "--",
                 *words]
 
 
@@ -227,9 +242,20 @@ class Bailey(Peer):
         return "0.0.0.0", 80
 
     def start(self, words, address, port):
-        self.serial += 1
-        self.b("run", "-d", "--name", f"i{self.serial}", "-p",
-               f"{address}:{port}:80", *words)
+        self.last = f"i{next(self.numbers)}"
+        self.volume = ["-v", f"{self.share}:{self.share}"] if \
+            any(w.startswith(self.share) for w in words) else []
+        self.b("run", "-d", "--name", self.last, "-p",
+               f"{address}:{port}:80", *self.volume, *words)
+
+    def save(self, image, *flags):
+        """Of what was started last."""
+        self.b("save", self.last, "-o", image, *flags)
+
+    def resume(self, image, address, port):
+        self.last = f"i{next(self.numbers)}"
+        self.b("resume", "-d", "--name", self.last, "-p",
+               f"{address}:{port}:80", *self.volume, image)
 
     def stop(self):
         subprocess.run([self.exe, "rm", "-fa"], env=self.env, **QUIET)
@@ -246,164 +272,3 @@ class Clones(Bailey):
     def start_many(self, image, base, count, address, port):
         self.b("resume", "-d", "-q", "--clones", str(count), "--name",
                f"c{base}-{{}}", "-p", f"{address}:{port}+:80", image)
-
-
-class Machine(Peer):
-    """A kernel of its own: what it runs is a script, and it answers on its
-    console."""
-    is_reachable = False
-    ASK = ('(exec 3<>/dev/tcp/127.0.0.1/80; printf "GET / HTTP/1.0\\r\\n\\r\\n"'
-           ' >&3; read -r line <&3; case $line in *200*) exit 0;; esac; '
-           'exit 1)')
-
-    def boot(self, script):
-        raise NotImplementedError
-
-    def script(self, text):
-        self.serial += 1
-        path = os.path.join(self.share, f"init{self.serial}")
-        with open(path, "w") as f:
-            f.write("#!/bin/bash\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
-                    "mount -t proc proc /proc; mount -t tmpfs tmpfs /srv; "
-                    "mount -t tmpfs tmpfs /run; ip link set lo up || "
-                    "ifconfig lo up\n" + text)
-        os.chmod(path, 0o755)
-        return path
-
-    @staticmethod
-    def quote(words):
-        return " ".join("'" + w.replace("'", "'\\''") + "'" for w in words)
-
-    def run(self, words):
-        p = self.boot(self.script(f"echo BEGIN\n{self.quote(words)}\n"
-                                  "echo END\nsync\nsleep 1000\n"))
-        out = self.until(p, b"END")
-        self.end(p)
-        return out.partition("BEGIN")[2].rpartition("END")[0]
-
-    def until(self, p, word, seconds=40):
-        out, end = b"", time.monotonic() + seconds
-        os.set_blocking(p.stdout.fileno(), False)
-        while word not in out:
-            if time.monotonic() > end or p.poll() is not None:
-                raise RuntimeError("its console says nothing of " +
-                                   word.decode() + ": " +
-                                   out[-80:].decode(errors="replace"))
-            out += p.stdout.read() or b""
-            time.sleep(0.002)
-        return out.decode(errors="replace").replace("\r", "")
-
-    def end(self, p):
-        end_trees([p.pid])
-        p.wait()
-
-    def place(self, address, port):
-        return "0.0.0.0", 80
-
-    def start(self, words, address, port):
-        p = self.boot(self.script(
-            f"{self.quote(words)} &\nuntil {self.ASK} 2>/dev/null; do "
-            "sleep 0.01; done\necho ANSWERED\nsleep 1000000\n"))
-        self.children.append(p)
-        self.until(p, b"ANSWERED")
-
-
-class Uml(Machine):
-    name, tool, package = "user-mode-linux", "linux.uml", "user-mode-linux"
-
-    def boot(self, script):
-        return subprocess.Popen(
-            ["linux.uml", "mem=128M", "root=/dev/root", "rootfstype=hostfs",
-             "rootflags=/", "ro", "quiet", f"init={script}", "con=null",
-             "con0=null,fd:1"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, cwd=self.share,
-            env=dict(os.environ, TMPDIR="/dev/shm"))
-
-
-def write_archive(root, to):
-    """The tree as Linux unpacks it at its start (cpio, "newc")."""
-    def member(out, name, mode, data):
-        fields = [0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1,
-                  0]
-        head = b"070701" + b"".join(b"%08X" % f for f in fields) + \
-            name.encode() + b"\0"
-        out.write(head + bytes(-len(head) % 4))
-        out.write(data + bytes(-len(data) % 4))
-
-    with open(to, "wb") as out:
-        for d, _, names in os.walk(root):
-            member(out, os.path.relpath(d, root), 0o40755, b"")
-            for n in names:
-                path = os.path.join(d, n)
-                with open(path, "rb") as f:
-                    member(out, os.path.relpath(path, root), 0o100755,
-                           f.read())
-        member(out, "TRAILER!!!", 0, b"")
-
-
-class Microvm(Machine):
-    """qemu's small machine; its files are an archive in its memory."""
-    name, tool, package = "qemu microvm", "qemu-system-x86_64", \
-        "qemu-system-x86"
-    PROGRAMS = ["/bin/bash", "/bin/sh", "/bin/mkdir", "/bin/mount",
-                "/bin/sleep", "/bin/sync", "/usr/bin/printf", "/bin/ip",
-                "/usr/bin/env", "/usr/sbin/nginx", "/usr/bin/redis-server"]
-
-    def __init__(self, share, kernel=None):
-        super().__init__(share)
-        boot = sorted(x for x in os.listdir("/boot") if "vmlinuz" in x) \
-            if os.path.isdir("/boot") else []
-        self.kernel = kernel or (f"/boot/{boot[-1]}" if boot else None)
-        self.has_kvm = os.access("/dev/kvm", os.R_OK | os.W_OK)
-
-    def missing(self):
-        if not self.kernel:
-            return "no kernel for it: --kernel FILE, or Debian's " \
-                "linux-image-cloud-amd64"
-        why = super().missing() if self.has_kvm else "no KVM"
-        if why:
-            self.has_kvm = False
-            self.name += " (no KVM)"
-            why = super().missing()
-        return why
-
-    def archive(self, script):
-        """Programs with their libraries, and the script as /init."""
-        root = os.path.join(self.share, "vmroot")
-        if not os.path.isdir(root):
-            files = set()
-            for p in filter(os.path.exists, self.PROGRAMS +
-                            [os.path.join(self.share, "micro")]):
-                files.add(p)
-                ldd = subprocess.run(["ldd", p], capture_output=True,
-                                     text=True).stdout
-                files.update(w for w in ldd.split() if w.startswith("/"))
-            files.update(["/etc/passwd", "/etc/group"])
-            for d in ("proc", "dev", "srv", "run", "tmp", "var/log/nginx",
-                      "var/lib/nginx"):
-                os.makedirs(os.path.join(root, d))
-            for f in files:
-                to = root + f
-                os.makedirs(os.path.dirname(to), exist_ok=True)
-                shutil.copy(f, to)
-        shutil.copy(script, root + "/init")
-        write_archive(root, script + ".cpio")
-        return script + ".cpio"
-
-    def boot(self, script):
-        with open(script) as f:
-            text = f.read()
-        with open(script, "w") as f:
-            f.write(text.replace("mount -t proc", "mount -t devtmpfs dev "
-                                 "/dev; mount -t proc", 1))
-        kvm = ["-enable-kvm", "-cpu", "host"] if self.has_kvm else \
-            ["-cpu", "max"]
-        return subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "microvm,isa-serial=on,acpi=off", *kvm, "-m",
-             "192M", "-nodefaults", "-no-user-config", "-display", "none",
-             "-no-reboot", "-serial", "stdio", "-kernel", self.kernel,
-             "-initrd", self.archive(script), "-append",
-             "console=ttyS0 quiet reboot=t panic=-1"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True)

@@ -1,19 +1,30 @@
 #!/usr/bin/env python3
 """Measure bailey beside other ways to run a program, in one run.
 
-usage: bench/peers.py [--rounds N] [--counts 1,10,100,1000] [--budget SIZE]
-                      [--kernel FILE] [--bailey PATH] [--out DIR]
-                      [--only PEER,PEER] [PART...]
+usage: bench/peers.py [--quick] [--rounds N] [--counts 1,10,100,1000,5000]
+                      [--sizes 1,10,...] [--processes 1,10,...]
+                      [--budget SIZE] [--patience SECONDS] [--only PEER,PEER]
+                      [--tools FOLDER] [--kernel FILE] [--bailey PATH]
+                      [--out DIR] [PART...]
 
-PARTS: memory (idle nginx: what one costs as their number grows, until the
-budget of memory is used), start (to the first answer, and /bin/true), micro
-(system calls, fork), throughput (nginx, redis), save (save, resume, CRIU).
-Peers: see peer.py; one that is not installed or does not work here is named
-with the reason.  Writes report.md, report.json and plots (SVG) into DIR.
+PARTS: memory (idle nginx: what one costs as their number grows), start (to
+the first answer, and /bin/true), micro (system calls, fork), throughput
+(nginx, redis), save (save, go on), size and processes (how start, fork,
+memory, save and going on grow with the program).  Default: all.
+
+Peers: see peer.py, machine.py, criu.py; one that is not installed or does not
+work here is named with the reason.  What is compared is measured in turn,
+round by round.  A series ends early when the next point would need more than
+the budget of memory (default: half of what is free), more than --patience
+seconds, or more processes than the host allows; the report says which.
+
+Writes report.md, report.json and plots/ (SVG) into DIR; parts that are not
+measured now stay in them as they were.  --quick: 3 rounds, shorter series.
 """
 import argparse
+import concurrent.futures
 import datetime
-import json
+import itertools
 import os
 import platform
 import re
@@ -25,16 +36,22 @@ import sys
 import tempfile
 import time
 
+import criu
+import growth
 import hostmem
+import machine
 import peer
-import plot
+import report
 import services
-from density import NET, PORTS, place, size
+from density import PORTS, place, size
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MICRO = ["getppid", "read_zero", "pread_4k", "open_close", "stat",
          "pipe_pingpong", "fork_exit_wait", "fork_exec_wait", "mmap_64k"]
-PARTS = ["memory", "start", "micro", "throughput", "save"]
+PARTS = ["memory", "start", "micro", "throughput", "save", "size",
+         "processes"]
+RATE = r"(?:Requests/sec:\s+|rps=| )([\d.]+)(?=\n| requests per second)"
+MACHINE_ROUNDS = 2  # each of them starts a machine
 
 
 class Bench:
@@ -43,34 +60,38 @@ class Bench:
         self.tmp = tempfile.mkdtemp(prefix="bailey-peers.")
         os.chmod(self.tmp, 0o755)
         self.group = hostmem.Group()
-        self.rows = []     # dict(part, peer, what, value, unit, samples)
-        self.missing = {}  # peer: why
-        self.peers, self.made = [], []
-        self.serial = 0
+        self.rows, self.missing, self.parts = [], [], {}
+        self.peers, self.made, self.part = [], [], ""
+        self.places = itertools.count(100000)  # no port is used twice
+        for name in ("micro", "grow"):
+            subprocess.run(["gcc", "-O2", "-pthread", "-o",
+                            os.path.join(self.tmp, name),
+                            os.path.join(HERE, name + ".c")], check=True)
+        self.criu = criu.Criu(args.tools)
+        if self.criu.why:
+            self.lacks("CRIU", self.criu.why)
         exe = os.path.abspath(args.bailey)
-        subprocess.run(["gcc", "-O2", "-pthread", "-o",
-                        os.path.join(self.tmp, "micro"),
-                        os.path.join(HERE, "micro.c")], check=True)
         for make in (peer.Native, lambda d: peer.Bailey(d, exe),
                      lambda d: peer.Clones(d, exe), peer.Bubblewrap,
-                     peer.Crun, peer.Podman, peer.Nspawn, peer.Uml,
-                     lambda d: peer.Microvm(d, args.kernel)):
+                     peer.Crun, peer.Podman, peer.Nspawn, machine.Uml,
+                     lambda d: machine.Microvm(d, args.kernel)):
             self.add_peer(make)
 
     def add_peer(self, make):
-        self.serial += 1
-        d = os.path.join(self.tmp, f"p{self.serial}")
+        d = os.path.join(self.tmp, f"p{len(self.made)}")
         os.mkdir(d)
-        shutil.copy(os.path.join(self.tmp, "micro"), d)
+        for name in ("micro", "grow"):
+            shutil.copy(os.path.join(self.tmp, name), d)
         p = make(d)
         self.made.append(p)
         if self.args.only and p.name.split()[0] not in self.args.only and \
                 p.name != "native":
             return
         why = p.missing()
+        if getattr(p, "without_kvm", None):
+            self.lacks("qemu microvm with KVM", p.without_kvm)
         if why:
-            self.missing[p.name] = why
-            print(f"{p.name}: {why}", flush=True)
+            self.lacks(p.name, why)
         else:
             self.peers.append(p)
 
@@ -78,27 +99,51 @@ class Bench:
         for p in self.made:
             p.close()
         self.group.close()
-        subprocess.run(["sh", "-c", "umount -l "
-                        f"{self.tmp}/*/podman/store/overlay 2>/dev/null"])
         shutil.rmtree(self.tmp, ignore_errors=True)
 
-    def add(self, part, p, what, samples, unit, **more):
+    # ---- what comes out -----------------------------------------------------------
+    def lacks(self, name, why):
+        self.missing.append(dict(peer=name, part=self.part, why=why))
+        print(f"{self.part} {name}: {why}", flush=True)
+
+    def add(self, p, what, samples, unit, **more):
+        if not samples:
+            return
+        samples = [float(f"{s:.4g}") for s in samples]
         v = statistics.median(samples)
         name = p if isinstance(p, str) else p.name
-        self.rows.append(dict(part=part, peer=name, what=what, value=v,
+        self.rows.append(dict(part=self.part, peer=name, what=what, value=v,
                               low=min(samples), high=max(samples), unit=unit,
                               samples=samples, **more))
-        print(f"{part:10} {name:16} {what:22} {v:12.4g} {unit:6} "
+        print(f"{self.part:10} {name:16} {what:34} {v:12.4g} {unit:6} "
               f"({min(samples):.4g} to {max(samples):.4g})", flush=True)
 
-    def attempt(self, part, p, fn):
+    def attempt(self, p, fn, *args):
+        """fn(p, ...), or None if that does not work."""
         try:
-            fn(p)
-        except (RuntimeError, OSError, subprocess.SubprocessError) as e:
-            self.missing[f"{p.name}, {part}"] = str(e)[:200]
-            print(f"{p.name}, {part}: {e}", flush=True)
-        finally:
-            p.stop()
+            return fn(p, *args)
+        except (RuntimeError, OSError, subprocess.SubprocessError,
+                IndexError, ValueError) as e:
+            self.lacks(p if isinstance(p, str) else p.name, str(e)[:300])
+            return None
+
+    def in_turn(self, fn, unit_of, peers=None, rounds=None):
+        """fn(peer, round) gives {what: value}; each round takes every peer."""
+        peers = list(self.peers if peers is None else peers)
+        found = {p: {} for p in peers}
+        for n in range(rounds or self.args.rounds):
+            for p in list(peers):
+                if isinstance(p, machine.Machine) and n >= MACHINE_ROUNDS:
+                    continue
+                values = self.attempt(p, fn, n)
+                p.stop()
+                if values is None:
+                    peers.remove(p)
+                for what, v in (values or {}).items():
+                    found[p].setdefault(what, []).append(v)
+        for p, whats in found.items():
+            for what, samples in whats.items():
+                self.add(p, what, samples, unit_of(what))
 
     # ---- starting ---------------------------------------------------------------
     def start(self, p, n, service="nginx"):
@@ -113,274 +158,251 @@ class Bench:
     def image(self, p):
         path = os.path.join(p.share, "nginx.bly")
         if not os.path.exists(path):
-            self.start(p, 0)
-            p.b("save", f"i{p.serial}", "-o", path, "--stop")
+            self.start(p, next(self.places))
+            p.save(path, "--stop")
             p.stop()
         return path
 
     def start_until(self, p, have, count):
-        if not isinstance(p, peer.Clones):
-            for n in range(have, count):
-                self.start(p, n)
+        if isinstance(p, peer.Clones):
+            image = self.image(p)
+            while have < count:
+                step = min(count - have, PORTS - have % PORTS)
+                p.start_many(image, have, step, *place(have))
+                for n in range(have, have + step):
+                    services.get_patiently(*place(n), "/first")
+                have += step
             return
-        image = self.image(p)
-        while have < count:
-            step = min(count - have, PORTS - have % PORTS)
-            p.start_many(image, have, step, *place(have))
-            for n in range(have, have + step):
-                services.get_patiently(*place(n), "/first")
-            have += step
+        workers = (os.cpu_count() or 1) + 1
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda n: self.start(p, n), range(have, count)))
 
     # ---- parts ------------------------------------------------------------------
-    def memory(self, p):
+    def memory(self):
+        for p in self.peers:
+            self.attempt(p, self.memory_of)
+            p.stop()
+
+    def memory_of(self, p):
+        first = 10000 * self.peers.index(p)
         if isinstance(p, peer.Clones):
             self.image(p)
         self.group.fresh()
         group = hostmem.settled(self.group.used)
         before = hostmem.settled()
-        have = 0
+        limits, have, took = hostmem.limits(), 0, 0
         for count in self.args.counts:
-            if have and self.used(before, group) / have * count > \
-                    self.args.budget:
-                self.missing[f"{p.name}, memory of {count}"] = \
-                    "more than the budget of memory"
-                break
-            self.start_until(p, have, count)
+            why = have and self.too_much(before, group, have, took, count,
+                                         limits)
+            if why:
+                return self.lacks(p.name, f"{count}: {why}")
+            start = time.monotonic()
+            self.start_until(p, first + have, first + count)
+            took = (time.monotonic() - start) / (count - have)
             have = count
             time.sleep(1)
-            self.add("memory", p, f"{count} idle nginx, each",
-                     [self.used(before, group) / count / 1e6], "MB",
-                     count=count, available=(before - hostmem.available())
-                     / count / 1e6)
+            self.add(p, f"{count} idle nginx, each",
+                     [self.used(before, group) / count / 1e6], "MB", x=count,
+                     measure="idle nginx, each", x_name="instances",
+                     available=(before - hostmem.available()) / count / 1e6)
+        return None
+
+    def too_much(self, before, group, have, took, count, first):
+        """Why there cannot be count, or None."""
+        if self.used(before, group) / have * count > self.args.budget:
+            return "more than the budget of memory"
+        if took * (count - have) > self.args.patience:
+            return f"would take {took * (count - have):.0f} s"
+        for name, (used, most, how) in hostmem.limits().items():
+            each = (used - first[name][0]) / have
+            if most and used + each * (count - have) * 1.05 > most:
+                return f"the host's limit of {most} {name}; raise it: {how}"
+        return None
 
     def used(self, before, group):
         return before - hostmem.available() if group is None else \
             self.group.used() - group
 
-    def start_times(self, p):
-        times = []
-        for n in range(self.args.rounds):
-            if isinstance(p, peer.Clones):
-                self.image(p)
-            start = time.monotonic()
-            if isinstance(p, peer.Clones):
-                self.start_until(p, 0, 1)
-            else:
-                self.start(p, n)
-            times.append((time.monotonic() - start) * 1e3)
-            p.stop()
-        self.add("start", p, "nginx, first answer", times, "ms")
-        if isinstance(p, peer.Clones):
-            return
-        times = []
-        for _ in range(self.args.rounds):
+    def start_part(self):
+        self.in_turn(self.start_times, lambda what: "ms")
+
+    def start_times(self, p, n):
+        is_clones = isinstance(p, peer.Clones)
+        if is_clones:
+            self.image(p)
+        at = next(self.places)
+        start = time.monotonic()
+        if is_clones:
+            self.start_until(p, at, at + 1)
+        else:
+            self.start(p, at)
+        found = {"nginx, first answer": (time.monotonic() - start) * 1e3}
+        p.stop()
+        if not is_clones:
             start = time.monotonic()
             p.run(["/bin/true"])
-            times.append((time.monotonic() - start) * 1e3)
-        self.add("start", p, "/bin/true, to its end", times, "ms")
+            found["/bin/true, to its end"] = (time.monotonic() - start) * 1e3
+        return found
 
-    def micro(self, p):
-        if isinstance(p, peer.Clones):
-            return
-        exe = os.path.join(p.share, "micro")
-        for name in MICRO:
-            samples = [float(p.run([exe, name, self.data(p)]).split()[-1])
-                       for _ in range(self.args.rounds)]
-            self.add("micro", p, name, samples, "ns")
+    def programs(self):
+        """Peers that run programs, not images."""
+        return [p for p in self.peers if not isinstance(p, peer.Clones)]
 
-    def data(self, p):
-        path = os.path.join(p.share, "data")
-        if not os.path.exists(path):
-            with open(path, "wb") as f:
-                f.write(b"x" * 65536)
-        return path
+    def micro(self):
+        self.in_turn(self.micro_once, lambda what: "ns", self.programs())
 
-    def throughput(self, p):
-        if not p.is_reachable or isinstance(p, peer.Clones):
-            return
-        self.start(p, 0)
-        address, port = place(0)
-        if shutil.which("wrk"):
-            self.add("throughput", p, "nginx", [
-                float(re.search(r"Requests/sec:\s+([\d.]+)", peer.checked(
-                    ["wrk", "-t1", "-c16", "-d2s",
-                     f"http://{address}:{port}/"])).group(1))
-                for _ in range(self.args.rounds)], "req/s")
-        p.stop()
-        if shutil.which("redis-benchmark"):
-            self.redis(p)
+    def micro_once(self, p, n):
+        data = os.path.join("/srv" if isinstance(p, machine.Machine)
+                            else p.share, "data")
+        script = 'head -c 65536 /dev/zero >"$2"; for n in $4; do ' \
+            '"$1" $n "$2" $3; done'
+        divisor = "50" if isinstance(p, machine.Machine) else "4"
+        out = p.run(["bash", "-c", script, "bash",
+                     os.path.join(p.share, "micro"), data, divisor,
+                     " ".join(MICRO)]).split()
+        return dict(zip(MICRO, map(float, out[-len(MICRO):])))
 
-    def redis(self, p):
-        address, port = place(1)
-        host, inner = p.place(address, port)
-        p.start(["redis-server", "--port", str(inner), "--bind", host,
-                 "--save", "", "--protected-mode", "no"], address, port)
-        for _ in range(200):
-            r = subprocess.run(["redis-cli", "-h", address, "-p", str(port),
-                                "ping"], capture_output=True, text=True)
-            if "PONG" in r.stdout:
-                break
-            time.sleep(0.02)
-        for test in ("get", "set"):
-            out = [peer.checked(["redis-benchmark", "-h", address, "-p",
-                                 str(port), "-t", test, "-n", "100000", "-q"])
-                   for _ in range(self.args.rounds)]
-            self.add("throughput", p, f"redis {test}", [
-                float(re.findall(r"([\d.]+) requests per second", o)[-1])
-                for o in out], "req/s")
+    def throughput(self):
+        missing = [t for t in ("wrk", "redis-server", "redis-benchmark",
+                               "redis-cli") if not shutil.which(t)]
+        for t in missing:
+            self.lacks(t, "not installed: make deps-peers")
+        if not missing:
+            self.in_turn(self.throughput_once, lambda what: "req/s",
+                         self.programs())
 
-    def save(self, p):
-        if isinstance(p, peer.Clones):
-            self.save_bailey(p)
-        elif p.name == "native":
-            self.save_criu(p)
+    REDIS = ["--save", "", "--protected-mode", "no"]
 
-    def save_bailey(self, p):
-        saved, resumed = [], []
-        for n in range(self.args.rounds):
-            image = os.path.join(p.share, f"s{n}.bly")
-            self.start(p, n)
-            start = time.monotonic()
-            p.b("save", f"i{p.serial}", "-o", image, "--stop")
-            saved.append((time.monotonic() - start) * 1e3)
-            start = time.monotonic()
-            p.b("resume", "-d", "-p", "%s:%d:80" % place(n), image)
-            services.get_patiently(*place(n), "/again")
-            resumed.append((time.monotonic() - start) * 1e3)
-            p.stop()
-        self.add("save", "bailey", "nginx, save", saved, "ms")
-        self.add("save", "bailey", "nginx, first answer", resumed, "ms")
-        self.add("save", "bailey", "nginx, image",
-                 [os.path.getsize(image) / 1e6], "MB")
+    def throughput_once(self, p, n):
+        found = {}
+        for what, words, tool in self.loads(p):
+            if isinstance(p, machine.Machine):
+                out = p.load(words("0.0.0.0", 80), tool("127.0.0.1", 80))
+            else:
+                address, port = place(next(self.places))
+                p.start(words(*p.place(address, port)), address, port)
+                growth.wait_port(address, port)
+                out = peer.checked(["bash", "-c", tool(address, port)])
+                p.stop()
+            found[what] = float(re.findall(RATE, out)[-1])
+        return found
 
-    def save_criu(self, p):
-        if not shutil.which("criu"):
-            self.missing["CRIU"] = "not installed (Debian backports: criu)"
-            return
-        r = subprocess.run(["criu", "check"], capture_output=True, text=True)
-        if r.returncode:
-            lines = [x for x in (r.stdout + r.stderr).splitlines() if x]
-            self.missing["CRIU"] = "does not work on this host: " + \
-                (lines[0] if lines else f"status {r.returncode}")
-            return
-        saved, resumed = [], []
-        for n in range(self.args.rounds):
-            d = os.path.join(p.share, f"criu{n}")
-            os.mkdir(d)
-            self.start(p, n)
-            pid = p.children[-1].pid
-            start = time.monotonic()
-            peer.checked(["criu", "dump", "-t", str(pid), "-D", d])
-            saved.append((time.monotonic() - start) * 1e3)
-            p.children.pop().wait()
-            start = time.monotonic()
-            peer.checked(["criu", "restore", "-d", "-D", d, "--pidfile",
-                          d + "/pid"])
-            services.get_patiently(*place(n), "/again")
-            resumed.append((time.monotonic() - start) * 1e3)
-            os.killpg(int(hostmem.read(d + "/pid")), signal.SIGKILL)
-        self.add("save", "CRIU", "nginx, save", saved, "ms")
-        self.add("save", "CRIU", "nginx, first answer", resumed, "ms")
+    def loads(self, p):
+        """(what, its command, the command that asks it)"""
+        count = 2000 if isinstance(p, machine.Machine) else 100000
+
+        def nginx(address, port):
+            return services.command("nginx-unlogged", 0, p.directory, address,
+                                    port)
+
+        def redis(address, port):
+            return ["redis-server", "--bind", address, "--port", str(port),
+                    *self.REDIS]
+
+        def wrk(address, port):
+            return f"wrk -t1 -c16 -d2s http://{address}:{port}/"
+
+        def benchmark(test):
+            return lambda address, port: \
+                f"redis-benchmark -h {address} -p {port} -t {test} " \
+                f"-n {count} -q"
+
+        return [("nginx", nginx, wrk), ("redis get", redis, benchmark("get")),
+                ("redis set", redis, benchmark("set"))]
+
+    def save(self):
+        growth.save(self)
+
+    def size(self):
+        growth.sizes(self)
+
+    def processes(self):
+        growth.processes(self)
 
     # ---- the report ---------------------------------------------------------------
-    def table(self, part):
-        rows = [r for r in self.rows if r["part"] == part]
-        whats = list(dict.fromkeys(r["what"] for r in rows))
-        peers = list(dict.fromkeys(r["peer"] for r in rows))
-        by = {(r["peer"], r["what"]): r for r in rows}
-        out = ["| | " + " | ".join(peers) + " |", "| --- " * (1 + len(peers))
-               + "|"]
-        for w in whats:
-            cells = []
-            for p in peers:
-                r = by.get((p, w))
-                first = by.get(("native", w))
-                text = f"{r['value']:.4g}" if r else "-"
-                if r and len(r["samples"]) > 1:
-                    text += f" ({r['low']:.3g} to {r['high']:.3g})"
-                if r and first and r is not first:
-                    text += f", {r['value'] / first['value']:.2f} ×"
-                cells.append(text)
-            unit = next(r["unit"] for r in rows if r["what"] == w)
-            out.append(f"| {w}, {unit} | " + " | ".join(cells) + " |")
-        return out
-
-    def plots(self, out):
-        made = []
-
-        def write(name, svg):
-            with open(os.path.join(out, name), "w") as f:
-                f.write(svg)
-            made.append(name)
-
-        memory = {}
-        for r in self.rows:
-            if r["part"] == "memory":
-                memory.setdefault(r["peer"], []).append((r["count"],
-                                                         r["value"]))
-        if memory:
-            write("memory.svg", plot.lines("Memory of an idle nginx",
-                                           "instances", "MB each", memory))
-        for part in ("start", "throughput", "micro"):
-            for w in dict.fromkeys(r["what"] for r in self.rows
-                                   if r["part"] == part):
-                rows = [r for r in self.rows if r["what"] == w and
-                        r["part"] == part]
-                name = re.sub(r"\W+", "-", f"{part}-{w}").strip("-")
-                write(name + ".svg", plot.bars(f"{part}: {w}",
-                                               rows[0]["unit"],
-                                               {r["peer"]: r["value"]
-                                                for r in rows}))
-        return made
+    def measure(self, part):
+        self.part = part
+        start = time.monotonic()
+        getattr(self, "start_part" if part == "start" else part)()
+        self.parts[part] = dict(
+            date=str(datetime.datetime.now())[:16], rounds=self.args.rounds,
+            load="%.1f" % os.getloadavg()[1],
+            seconds=round(time.monotonic() - start))
+        self.part = ""
 
     def report(self, out):
         os.makedirs(out, exist_ok=True)
-        made = self.plots(out)
-        text = ["# bailey and its peers", "",
-                f"Measured {datetime.date.today()} by `make bench-peers` on "
-                f"{os.cpu_count()} processors, Linux {platform.release()}, "
-                f"load {os.getloadavg()[1]:.1f}; medians of "
-                f"{self.args.rounds} (smallest to largest), and how many "
-                "times the native program's.", "",
-                "Memory is what " + ("the memory control group of the run "
-                "was charged with" if self.group.dir else "the system had "
-                "less of") + ", divided by the number."]
-        for part in PARTS:
-            if any(r["part"] == part for r in self.rows):
-                text += ["", f"## {part}", ""] + self.table(part)
-        if self.missing:
-            text += ["", "## Not measured", ""]
-            text += [f"- {k}: {v}" for k, v in self.missing.items()]
-        text += ["", "## Plots", ""] + [f"![{m}]({m})" for m in made]
-        with open(os.path.join(out, "report.md"), "w") as f:
-            f.write("\n".join(text) + "\n")
-        with open(os.path.join(out, "report.json"), "w") as f:
-            json.dump(dict(rows=self.rows, missing=self.missing), f, indent=1)
+        report.write(dict(
+            rows=self.rows, missing=self.missing, parts=self.parts,
+            host=f"`make bench-peers` on {os.cpu_count()} processors, "
+            f"{hostmem.meminfo('MemTotal') / 1e9:.0f} GB, Linux "
+            f"{platform.release()}.",
+            memory="Memory is what " + (
+                "the memory control group of the run was charged with"
+                if self.group.dir else "the system had less of") +
+            ", divided by the number. A machine with a kernel of its own "
+            "(user-mode-linux, qemu) is loaded from within."), out)
 
 
-def main():
+def numbers(text):
+    return [int(x) for x in text.split(",")]
+
+
+def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse
                                  .RawDescriptionHelpFormatter)
-    ap.add_argument("--rounds", type=int, default=7)
-    ap.add_argument("--counts", default="1,10,100,1000",
-                    type=lambda s: [int(x) for x in s.split(",")])
+    ap.add_argument("--quick", action="store_true")
+    ap.add_argument("--rounds", type=int)
+    ap.add_argument("--counts", type=numbers)
+    ap.add_argument("--sizes", type=numbers)
+    ap.add_argument("--processes", type=numbers)
     ap.add_argument("--budget", type=size)
+    ap.add_argument("--patience", type=float)
+    ap.add_argument("--tools", default=os.path.join(HERE, "..", "build",
+                                                    "peers"))
     ap.add_argument("--kernel")
     ap.add_argument("--only", type=lambda s: s.split(","))
-    ap.add_argument("--out", default=os.path.join(HERE, "out"))
+    ap.add_argument("--out", default=HERE)
     ap.add_argument("--bailey", default=os.path.join(HERE, "..", "build",
                                                      "bailey"))
     ap.add_argument("parts", nargs="*", metavar="PART")
     args = ap.parse_args()
-    args.budget = args.budget or hostmem.available() // 4
+    q = args.quick
+    args.rounds = args.rounds or (3 if q else 5)
+    args.counts = args.counts or [1, 10, 100, 1000] + ([] if q else [5000])
+    args.sizes = args.sizes or [1, 10, 100, 1000] + ([] if q else [4000])
+    args.processes = args.processes or [1, 10, 50, 200]
+    args.patience = args.patience or (25 if q else 75)
+    args.budget = args.budget or hostmem.available() // 2
+    args.tools = os.path.abspath(args.tools)
+    kernel = os.path.join(args.tools, "vmlinuz")
+    if not args.kernel and os.path.exists(kernel):
+        args.kernel = kernel
+    for part in args.parts:
+        if part not in PARTS:
+            ap.error(f"no part {part}: {' '.join(PARTS)}")
+    return args
+
+
+def without_second_hierarchy():
+    """crun refuses a host that has control groups of both versions; so this
+    run's mounts have those of one version only."""
+    unified = "/sys/fs/cgroup/unified"
+    if os.geteuid() or not os.path.exists(unified + "/cgroup.procs"):
+        return
+    os.execvp("unshare", ["unshare", "-m", "--propagation", "private", "sh",
+                          "-c", f'umount {unified} && exec "$@"', "sh",
+                          sys.executable, *sys.argv])
+
+
+def main():
+    args = arguments()
+    without_second_hierarchy()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     b = Bench(args)
-    steps = dict(memory=b.memory, start=b.start_times, micro=b.micro,
-                 throughput=b.throughput, save=b.save)
     try:
         for part in args.parts or PARTS:
-            for p in b.peers:
-                b.attempt(part, p, steps[part])
+            b.measure(part)
     finally:
         b.report(args.out)
         b.close()

@@ -6,6 +6,7 @@ and answers  GET /WORD  with 200.  Every request is appended to a file of that
 directory, and  GET /log  answers that file: who asks can see that the files
 are the instance's own.
 """
+import os
 import socket
 import time
 
@@ -48,6 +49,10 @@ require("http").createServer((q, r) => {
 # name: (the program's text, how it is run, what must be installed)
 SERVICES = {
     "nginx": (NGINX, "exec nginx -c DIR/text", "nginx"),
+    "nginx-unlogged": (NGINX.replace("access_log DIR/access.log path;",
+                                     "access_log off; keepalive_requests "
+                                     "1000000;"),
+                       "exec nginx -c DIR/text", "nginx"),
     "python": (PYTHON, "exec /usr/bin/python3 -S DIR/text",
                "/usr/bin/python3"),
     "node": (NODE, "exec node DIR/text", "node"),
@@ -62,6 +67,19 @@ def command(service, number, directory="/srv", address="0.0.0.0", port=80):
     words = ["sh", "-c", START + run, "sh", text, f"instance {number}"]
     return [w.replace("DIR", directory).replace("ADDRESS", address)
             .replace("PORT", str(port)) for w in words]
+
+
+def fill_redis(address, port, megabytes):
+    """Values of 1,000 bytes, half of each like no other."""
+    with socket.create_connection((address, port), 30) as s:
+        reader = s.makefile("rb")
+        for start in range(0, megabytes * 1000, 1000):
+            s.sendall(b"".join(
+                b"*3\r\n$3\r\nSET\r\n$10\r\nkey:%06d\r\n$1000\r\n%b\r\n"
+                % (i, os.urandom(500) + b"x" * 500)
+                for i in range(start, start + 1000)))
+            for _ in range(1000):
+                reader.readline()
 
 
 def needs(service):

@@ -34,6 +34,7 @@ test: deps deps-display
 test-all: deps-all test
 	@B=$(B) CC=clang bash tests/run.sh
 	@B=$(B) bash tests/save.sh
+	$(MAKE) bench-check CHECK=instructions
 
 # Programs move into a virtual machine with another kernel, and back.
 test-vm: all
@@ -64,17 +65,25 @@ bench-frames: all
 	python3 bench/frames.py --bailey $(B)/bailey --json bench/out/frames.json
 
 # What is not installed, or does not work on this host, is named in the report.
+# Whole: 20 to 30 minutes on two processors with nothing else to do; QUICK=1:
+# 10.  PEERS="size processes", for example, measures these parts again.
 DEPS_PEERS := bubblewrap crun podman systemd-container user-mode-linux \
-	qemu-system-x86 nginx-light redis-server redis-tools wrk
+	qemu-system-x86 criu nginx-light redis-server redis-tools wrk gcc
 deps-peers:
 	@sh tools/deps.sh $(DEPS_PEERS)
+	sh bench/fetch.sh $(B)/peers
 bench-peers: all
-	@mkdir -p bench/out
-	python3 bench/peers.py --bailey $(B)/bailey --out bench/out $(PEERS)
+	python3 bench/peers.py --bailey $(B)/bailey --tools $(B)/peers \
+	  $(if $(QUICK),--quick) $(PEERS)
 
-# Names what is slower than SPECIFICATION.md says, beyond this run's noise.
-bench-check: all
-	python3 bench/check.py --bailey $(B)/bailey $(CHECK)
+# Names what is slower than SPECIFICATION.md says, beyond this run's noise, and
+# which system calls take more instructions.  CHECK=instructions: only these.
+$(B)/bench/steps: bench/steps.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -static -no-pie -o $@ $<
+bench-check: all $(B)/bench/steps
+	python3 bench/check.py --bailey $(B)/bailey --steps $(B)/bench/steps \
+	  $(CHECK)
 
 .PHONY: deps-peers bench-peers bench-check bench-frames
 .PHONY: deps deps-all deps-display deps-build test test-all test-vm demo bench \
