@@ -6,6 +6,7 @@ machine does meanwhile.  Where a memory control group can be made (root), what
 the group was charged with is known too: that leaves out the little that the
 kernel charges to nobody, and other work.
 """
+import itertools
 import os
 import resource
 import tempfile
@@ -59,13 +60,15 @@ def settled(look=available):
 class Group:
     """A memory control group that this process and all it starts live in."""
 
+    numbers = itertools.count()
     V1, V2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
 
     def __init__(self):
         self.dir = self.old = None
         top = self.V1 if os.path.exists(self.V1 + "/tasks") else self.V2
         self.is_v1 = top == self.V1
-        place = os.path.join(top, f"idle-services.{os.getpid()}")
+        place = os.path.join(top, f"idle-services.{os.getpid()}."
+                             f"{next(self.numbers)}")
         try:
             self.old = top + self._own_path().rstrip("/") + "/cgroup.procs"
             os.mkdir(place)

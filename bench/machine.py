@@ -41,8 +41,10 @@ class Machine(Peer):
     def run(self, words):
         p = self.boot(self.script(f"echo BEGIN\n{self.quote(words)}\n"
                                   "echo END\nsync\nsleep 1000\n"))
-        out = self.until(p, b"END")
-        self.end(p)
+        try:
+            out = self.until(p, b"END")
+        finally:
+            self.end(p)
         return out.partition("BEGIN")[2].rpartition("END")[0]
 
     def until(self, p, word):

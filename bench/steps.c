@@ -13,7 +13,7 @@
  * string instruction.  No counter of the processor is needed, other work on
  * the machine changes nothing, and the numbers are the same in each
  * run.  A fork's child is stepped through as well,
- * and counts to the operation.  The least of REPEATS is printed.
+ * and counts to the operation.  The least of several is printed.
  *
  * The program is linked statically at fixed addresses, so that who watches
  * finds "marks" and mark() where they are in itself.
@@ -33,6 +33,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -45,7 +46,7 @@
 #define MAGIC 0x6d61726b73746570ul
 #define WARM 4    /* times that are not counted: sites are rewritten, caches
 		     filled */
-#define REPEATS 3
+#define REPEATS 7
 #define TRACEES 64
 #define ALONE PTRACE_O_EXITKILL
 #define CHILDREN (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
@@ -220,26 +221,27 @@ static const struct {
 	const char *name;
 	void (*setup)(void);
 	void (*op)(void);
+	int repeats; /* 0: REPEATS */
 } ops[] = {
-	{ "nothing", NULL, op_nothing },
-	{ "getppid", NULL, op_getppid },
-	{ "clock_gettime", NULL, op_clock },
-	{ "sigprocmask", NULL, op_sigprocmask },
-	{ "futex_wake", NULL, op_futex_wake },
-	{ "read_zero", setup_zero, op_read1 },
-	{ "write_null", setup_null, op_write1 },
-	{ "pread_4k_private", setup_layer, op_pread },
-	{ "pwrite_4k_private", setup_layer, op_pwrite },
-	{ "pread_4k_host", setup_host, op_pread },
-	{ "open_close", NULL, op_open },
-	{ "stat", NULL, op_stat },
-	{ "pipe_write_read", setup_pipe, op_through },
-	{ "unix_write_read", setup_sockets, op_through },
-	{ "epoll_wait_ready", setup_epoll, op_epoll },
-	{ "signal_self", setup_signal, op_signal },
-	{ "mmap_munmap", NULL, op_mmap },
-	{ "fork_exit_wait", NULL, op_fork },
-	{ "vfork_exec_wait", NULL, op_exec },
+	{ "nothing", NULL, op_nothing, 0 },
+	{ "getppid", NULL, op_getppid, 0 },
+	{ "clock_gettime", NULL, op_clock, 0 },
+	{ "sigprocmask", NULL, op_sigprocmask, 0 },
+	{ "futex_wake", NULL, op_futex_wake, 0 },
+	{ "read_zero", setup_zero, op_read1, 0 },
+	{ "write_null", setup_null, op_write1, 0 },
+	{ "pread_4k_private", setup_layer, op_pread, 0 },
+	{ "pwrite_4k_private", setup_layer, op_pwrite, 0 },
+	{ "pread_4k_host", setup_host, op_pread, 0 },
+	{ "open_close", NULL, op_open, 0 },
+	{ "stat", NULL, op_stat, 0 },
+	{ "pipe_write_read", setup_pipe, op_through, 0 },
+	{ "unix_write_read", setup_sockets, op_through, 0 },
+	{ "epoll_wait_ready", setup_epoll, op_epoll, 0 },
+	{ "signal_self", setup_signal, op_signal, 0 },
+	{ "mmap_munmap", NULL, op_mmap, 0 },
+	{ "fork_exit_wait", NULL, op_fork, 3 },
+	{ "vfork_exec_wait", NULL, op_exec, 2 },
 };
 #define OPS (sizeof(ops) / sizeof(ops[0]))
 
@@ -251,7 +253,7 @@ static int inside(void)
 			ops[i].setup();
 		for (int k = 0; k < WARM; k++)
 			ops[i].op();
-		for (int k = 0; k < REPEATS; k++) {
+		for (int k = 0; k < (ops[i].repeats ?: REPEATS); k++) {
 			marks.op = i + 1;
 			while (!marks.go)
 				;
@@ -290,7 +292,7 @@ static bool read_marks(pid_t pid, struct marks *m)
 static void write_mark(pid_t pid, volatile uint32_t *word, uint32_t value)
 {
 	struct iovec here = { &value, sizeof(value) };
-	struct iovec there = { (void *)word, sizeof(value) };
+	struct iovec there = { (void *)(uintptr_t)word, sizeof(value) };
 
 	if (process_vm_writev(pid, &here, 1, &there, 1, 0) != sizeof(value))
 		die("steps: the program's marks");
@@ -536,6 +538,10 @@ int main(int argc, char **argv)
 	pid = find(command);
 	if (ptrace(PTRACE_SEIZE, pid, 0, ALONE))
 		die("steps: ptrace");
+	/* Each step waits twice for a processor; other work would have its
+	 * turn in between.  If that is not allowed, it takes longer. */
+	setpriority(PRIO_PROCESS, 0, -15);
+	setpriority(PRIO_PROCESS, (id_t)pid, -15);
 	watch(pid);
 	kill(command, SIGTERM);
 	return print();
