@@ -10,7 +10,8 @@ usage: bench/peers.py [--quick] [--rounds N] [--counts 1,10,100,1000,5000]
 PARTS: memory (idle nginx: what one costs as their number grows), start (to
 the first answer, and /bin/true), micro (system calls, fork), throughput
 (nginx, redis), save (save, go on), size and processes (how start, fork,
-memory, save and going on grow with the program).  Default: all.
+memory, save and going on grow with the program), host (what the host's kernel
+takes for what all this is made of).  Default: all.
 
 Peers: see peer.py, machine.py, criu.py; one that is not installed or does not
 work here is named with the reason.  What is compared is measured in turn,
@@ -49,7 +50,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MICRO = ["getppid", "read_zero", "pread_4k", "open_close", "stat",
          "pipe_pingpong", "fork_exit_wait", "fork_exec_wait", "mmap_64k"]
 PARTS = ["memory", "start", "micro", "throughput", "save", "size",
-         "processes"]
+         "processes", "host"]
 RATE = r"(?:Requests/sec:\s+|rps=| )([\d.]+)(?=\n| requests per second)"
 MACHINE_ROUNDS = 2  # each of them starts a machine
 
@@ -63,7 +64,7 @@ class Bench:
         self.rows, self.missing, self.parts = [], [], {}
         self.peers, self.made, self.part = [], [], ""
         self.places = itertools.count(100000)  # no port is used twice
-        for name in ("micro", "grow"):
+        for name in ("micro", "grow", "host"):
             subprocess.run(["gcc", "-O2", "-pthread", "-o",
                             os.path.join(self.tmp, name),
                             os.path.join(HERE, name + ".c")], check=True)
@@ -319,16 +320,25 @@ class Bench:
     def processes(self):
         growth.processes(self)
 
+    def host(self):
+        exe = os.path.join(self.tmp, "host")
+        self.in_turn(lambda p, n: {
+            name: float(v) for name, v in (
+                x.split() for x in p.run([exe]).splitlines())},
+            lambda what: "ns", [self.peers[0]])
+
     # ---- the report ---------------------------------------------------------------
     def measure(self, part):
         self.part = part
         start = time.monotonic()
-        getattr(self, "start_part" if part == "start" else part)()
-        self.parts[part] = dict(
-            date=str(datetime.datetime.now())[:16], rounds=self.args.rounds,
-            load="%.1f" % os.getloadavg()[1],
-            seconds=round(time.monotonic() - start))
-        self.part = ""
+        try:
+            getattr(self, "start_part" if part == "start" else part)()
+        finally:
+            self.parts[part] = dict(
+                date=str(datetime.datetime.now())[:16],
+                rounds=self.args.rounds, load="%.1f" % os.getloadavg()[1],
+                seconds=round(time.monotonic() - start))
+            self.part = ""
 
     def report(self, out):
         os.makedirs(out, exist_ok=True)
@@ -404,8 +414,10 @@ def main():
         for part in args.parts or PARTS:
             b.measure(part)
     finally:
-        b.report(args.out)
-        b.close()
+        try:
+            b.report(args.out)
+        finally:
+            b.close()
     return 0
 
 

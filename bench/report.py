@@ -18,7 +18,8 @@ TITLES = dict(
     throughput="Throughput",
     save="Saving and going on",
     size="Growth with the size of the program",
-    processes="Growth with the number of processes")
+    processes="Growth with the number of processes",
+    host="What the host's kernel takes (bench/host.c)")
 
 
 def short(value):
@@ -70,7 +71,7 @@ def plots(rows, folder):
                 for k, (r, s) in series.items()]
     pictures += [(k, plot.bars(k[1], found[0]["unit"],
                                {r["peer"]: r["value"] for r in found}))
-                 for k, found in single.items()]
+                 for k, found in single.items() if len(found) > 1]
     for (part, what), svg in pictures:
         name = re.sub(r"\W+", "-", f"{part}-{what}").strip("-") + ".svg"
         with open(os.path.join(folder, name), "w") as f:
