@@ -31,7 +31,10 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SPECIFICATION = os.path.join(HERE, "..", "SPECIFICATION.md")
-GROUPS = {"run_true": "start", "idle_sandbox_memory": "memory"}
+GROUPS = {"run_true": "start", "idle_sandbox_memory": "memory",
+          "pipe_64": "messages", "unix_64": "messages",
+          "fork_1g_cpu": "fork_1g", "epoll_10000": "connections",
+          "redis_bgsave": "bgsave"}
 
 
 def cells_of(line):
