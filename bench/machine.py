@@ -16,7 +16,7 @@ class Machine(Peer):
     """A kernel of its own: what it runs is a script, and it answers on its
     console."""
     is_reachable = False
-    patience = 40  # seconds until it must have said something
+    patience = 60  # seconds until it must have said something
     ASK = ('(exec 3<>/dev/tcp/127.0.0.1/80; printf "GET / HTTP/1.0\\r\\n\\r\\n"'
            ' >&3; read -r line <&3; case $line in *200*) exit 0;; esac; '
            'exit 1)')
@@ -40,12 +40,15 @@ class Machine(Peer):
 
     def run(self, words):
         p = self.boot(self.script(f"echo BEGIN\n{self.quote(words)}\n"
-                                  "echo END\nsync\nsleep 1000\n"))
+                                  "echo END $? .\nsleep 1000\n"))
         try:
-            out = self.until(p, b"END")
+            out = self.until(p, b" .\r\n")
         finally:
             self.end(p)
-        return out.partition("BEGIN")[2].rpartition("END")[0]
+        out, _, status = out.partition("BEGIN")[2].rpartition("END")
+        if status.split()[0] != "0":
+            raise RuntimeError(f"status {status.split()[0]}: {out[-80:]}")
+        return out
 
     def until(self, p, word):
         out, end = b"", time.monotonic() + self.patience
@@ -121,7 +124,8 @@ class Microvm(Machine):
     name, tool, package = "qemu microvm", "qemu-system-x86_64", \
         "qemu-system-x86"
     PROGRAMS = ["/bin/bash", "/bin/sh", "/bin/mkdir", "/bin/mount",
-                "/bin/sleep", "/bin/sync", "/usr/bin/printf", "/bin/ip",
+                "/bin/sleep", "/bin/true", "/usr/bin/true", "/usr/bin/head",
+                "/bin/ip",
                 "/usr/bin/env", "/usr/sbin/nginx", "/usr/bin/redis-server",
                 "/usr/bin/redis-benchmark", "/usr/bin/wrk"]
 

@@ -385,7 +385,7 @@ def arguments():
     args.counts = args.counts or [1, 10, 100, 1000] + ([] if q else [5000])
     args.sizes = args.sizes or [1, 10, 100, 1000] + ([] if q else [4000])
     args.processes = args.processes or [1, 10, 50, 200]
-    args.patience = args.patience or (25 if q else 75)
+    args.patience = args.patience or (40 if q else 90)
     args.budget = args.budget or hostmem.available() // 2
     args.tools = os.path.abspath(args.tools)
     kernel = os.path.join(args.tools, "vmlinuz")
