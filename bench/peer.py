@@ -110,8 +110,7 @@ class Bubblewrap(Peer):
         return ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc",
                 "/proc", "--bind", self.share, self.share,
                 "--tmpfs", "/srv", "--unshare-user", "--unshare-pid",
-                "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--",
-                *words]
+                "--unshare-ipc", "--unshare-uts", "--", *words]
 
 
 class Crun(Peer):

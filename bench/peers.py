@@ -54,6 +54,7 @@ MICRO = {  # name: how often, natively and in containers
 PARTS = ["memory", "start", "micro", "throughput", "save", "size",
          "processes", "host"]
 RATE = r"(?:Requests/sec:\s+|rps=| )([\d.]+)(?=\n| requests per second)"
+WORKERS = (os.cpu_count() or 1) + 1
 MACHINE_ROUNDS = 2  # each of them starts a machine
 
 
@@ -176,9 +177,15 @@ class Bench:
                     services.get_patiently(*place(n), "/first")
                 have += step
             return
-        workers = (os.cpu_count() or 1) + 1
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(lambda n: self.start(p, n), range(have, count)))
+
+    @staticmethod
+    def ask_all(p, first, end):
+        if p.is_reachable:
+            with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+                list(pool.map(lambda n: services.get(*place(n), "/again"),
+                              range(first, end)))
 
     # ---- parts ------------------------------------------------------------------
     def memory(self):
@@ -204,6 +211,7 @@ class Bench:
             took = (time.monotonic() - start) / (count - have)
             have = count
             time.sleep(1)
+            self.ask_all(p, first, first + count)
             self.add(p, f"{count} idle nginx, each",
                      [self.used(before, group) / count / 1e6], "MB", x=count,
                      measure="idle nginx, each", x_name="instances",
