@@ -231,7 +231,8 @@ static const struct {
 	{ "read_zero", setup_zero, op_read1, 0 },
 	{ "write_null", setup_null, op_write1, 0 },
 	{ "pread_4k_private", setup_layer, op_pread, 0 },
-	{ "pwrite_4k_private", setup_layer, op_pwrite, 0 },
+	/* reading the time is tried again while the host changes it */
+	{ "pwrite_4k_private", setup_layer, op_pwrite, 24 },
 	{ "pread_4k_host", setup_host, op_pread, 0 },
 	{ "open_close", NULL, op_open, 0 },
 	{ "stat", NULL, op_stat, 0 },
