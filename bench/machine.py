@@ -5,6 +5,7 @@ them, so they ask themselves and say so on their console.
 """
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -64,8 +65,20 @@ class Machine(Peer):
         return out.decode(errors="replace").replace("\r", "")
 
     def end(self, p):
+        """It leads a session; its processes may be starting others."""
         end_trees([p.pid])
         p.wait()
+        for _ in range(50):
+            try:
+                os.killpg(p.pid, signal.SIGKILL)
+                time.sleep(0.01)
+            except OSError:
+                break
+
+    def stop(self):
+        for p in self.children:
+            self.end(p)
+        self.children = []
 
     def place(self, address, port):
         return "0.0.0.0", 80

@@ -33,7 +33,8 @@ def cell(row, first):
     text = short(row["value"])
     if row["samples"] and len(row["samples"]) > 1:
         text += f" ({short(row['low'])} to {short(row['high'])})"
-    if first and first is not row and first["value"] > 0:
+    # a ratio to next to nothing says nothing
+    if first and first is not row and first["value"] > 0.1:
         text += f", {row['value'] / first['value']:.2f} ×"
     return text
 
