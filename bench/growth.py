@@ -32,7 +32,7 @@ def ms_since(start):
     return (time.monotonic() - start) * 1e3
 
 
-# ---- saving --------------------------------------------------------------------
+# ---- saving -----------------------------------------------------------------
 def save_bailey(p, address, port, ask):
     """Of what p started last: the times, the image's size."""
     image = os.path.join(p.share, "saved.bly")
@@ -134,7 +134,7 @@ def ask_redis(address, port, seconds=30):
     raise RuntimeError("redis does not answer")
 
 
-# ---- series ----------------------------------------------------------------------
+# ---- series -----------------------------------------------------------------
 def start_grow(p, address, port, megabytes, count):
     host, inner = p.place(address, port)
     p.start([os.path.join(p.share, "grow"), host, str(inner), str(megabytes),

@@ -138,9 +138,9 @@ class Microvm(Machine):
         "qemu-system-x86"
     PROGRAMS = ["/bin/bash", "/bin/sh", "/bin/mkdir", "/bin/mount",
                 "/bin/sleep", "/bin/true", "/usr/bin/true", "/usr/bin/head",
-                "/bin/ip",
-                "/usr/bin/env", "/usr/sbin/nginx", "/usr/bin/redis-server",
-                "/usr/bin/redis-benchmark", "/usr/bin/wrk"]
+                "/bin/ip", "/usr/bin/env", "/usr/sbin/nginx",
+                "/usr/bin/redis-server", "/usr/bin/redis-benchmark",
+                "/usr/bin/wrk"]
 
     def __init__(self, share, kernel=None):
         super().__init__(share)
@@ -194,11 +194,13 @@ class Microvm(Machine):
         with open(script, "w") as f:
             f.write(text.replace("mount -t proc", "mount -t devtmpfs dev "
                                  "/dev; mount -t proc", 1))
-        kvm = ["-enable-kvm", "-cpu", "host,-arch-capabilities"] if self.has_kvm else \
-            ["-cpu", "max"]
+        kvm = ["-cpu", "max"]
+        if self.has_kvm:
+            kvm = ["-enable-kvm", "-cpu", "host,-arch-capabilities"]
         return subprocess.Popen(
             ["qemu-system-x86_64", "-M", "microvm,isa-serial=on,acpi=off",
-             *kvm, "-m", "192M", "-nodefaults", "-no-user-config", "-display", "none",
+             *kvm, "-m", "192M", "-nodefaults", "-no-user-config",
+             "-display", "none",
              "-no-reboot", "-serial", "stdio", "-kernel", self.kernel,
              "-initrd", self.archive(script), "-append",
              "console=ttyS0 quiet reboot=t panic=-1"],

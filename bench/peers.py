@@ -105,7 +105,7 @@ class Bench:
         self.group.close()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
-    # ---- what comes out -----------------------------------------------------------
+    # ---- what comes out -----------------------------------------------------
     def lacks(self, name, why):
         self.missing.append(dict(peer=name, part=self.part, why=why))
         print(f"{self.part} {name}: {why}", flush=True)
@@ -149,7 +149,7 @@ class Bench:
             for what, samples in whats.items():
                 self.add(p, what, samples, unit_of(what))
 
-    # ---- starting ---------------------------------------------------------------
+    # ---- starting -----------------------------------------------------------
     def start(self, p, n, service="nginx"):
         """Start instance n; it has answered when this returns."""
         address, port = place(n)
@@ -187,7 +187,7 @@ class Bench:
                 list(pool.map(lambda n: services.get(*place(n), "/again"),
                               range(first, end)))
 
-    # ---- parts ------------------------------------------------------------------
+    # ---- parts --------------------------------------------------------------
     def memory(self):
         for p in self.peers:
             self.attempt(p, self.memory_of)
@@ -338,7 +338,7 @@ class Bench:
                 x.split() for x in p.run([exe]).splitlines())},
             lambda what: "ns", [self.peers[0]])
 
-    # ---- the report ---------------------------------------------------------------
+    # ---- the report ---------------------------------------------------------
     def measure(self, part):
         self.part = part
         start = time.monotonic()

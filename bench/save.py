@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 
+import criu
 import hostmem
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -488,19 +489,14 @@ class Bench:
 
     # ---- CRIU -------------------------------------------------------------------------
     def criu(self):
-        if not shutil.which("criu"):
-            return self.say("criu", "not measured: no criu (apt-get install "
-                            "criu)")
-        r = subprocess.run(["criu", "check"], capture_output=True, text=True)
-        if r.returncode:
-            text = [x for x in (r.stdout + r.stderr).strip().splitlines()
-                    if "exited, status" not in x] or ["fails"]
-            version = self.run("criu", "--version").stdout.split()
-            self.say("criu", f"not measured: CRIU {version[1]} does not work "
-                     f"on Linux {os.uname().release}: {text[0]}")
+        c = criu.Criu(os.path.join(HERE, "..", "build", "peers"))
+        if c.why:
+            self.say("criu", f"not measured: {c.why}")
             return self.ours_alone()
-        theirs = [self.criu_once() for _ in range(self.rounds)]
-        ours = [self.ours_once() for _ in range(self.rounds)]
+        theirs, ours = [], []
+        for _ in range(self.rounds):
+            theirs.append(self.criu_once(c))
+            ours.append(self.ours_once())
         self.add("dump_and_restore_nginx", ours, 0.5, "ms", theirs,
                  relative=True, note="beside CRIU")
 
@@ -521,15 +517,14 @@ class Bench:
         self.gone(name)
         return took
 
-    def criu_once(self):
-        port, d = self.next_port(), self.path("criu")
-        conf = self.nginx_conf("native.conf", port)
-        shutil.rmtree(d, ignore_errors=True)
-        os.mkdir(d)
-        p = subprocess.Popen(["setsid", "nginx", "-c", conf],
+    def criu_once(self, c):
+        port, where = self.next_port(), self.path("criu")
+        p = subprocess.Popen(["nginx", "-c",
+                              self.nginx_conf("native.conf", port)],
                              stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+                             stderr=subprocess.DEVNULL,
+                             start_new_session=True)
         for _ in range(100):
             try:
                 self.ask(port)
@@ -537,16 +532,12 @@ class Bench:
             except OSError:
                 time.sleep(0.05)
         time.sleep(0.3)
-        start = time.monotonic()
-        self.run("criu", "dump", "-t", str(p.pid), "-D", d, "--shell-job")
-        took = (time.monotonic() - start) * 1e3
-        p.wait()
-        took += self.first_200(["criu", "restore", "-d", "-D", d,
-                                "--shell-job", "--pidfile",
-                                self.path("criu.pid")], port)
-        with open(self.path("criu.pid")) as f:
-            os.kill(int(f.read()), signal.SIGTERM)
-        return took
+        took = c.save(p, where)
+        try:
+            return took + self.first_200([c.exe, "restore", "-d", "-D",
+                                          where], port)
+        finally:
+            c.end()
 
 
 def main():

@@ -48,7 +48,7 @@ bench: all
 	@mkdir -p bench/out
 	python3 bench/run.py --bailey $(B)/bailey --json bench/out/results.json
 
-# Beside CRIU, where that works: apt-get install criu.
+# Beside CRIU, where one works: make deps-peers.
 bench-save: all
 	@mkdir -p bench/out
 	python3 bench/save.py --bailey $(B)/bailey --json bench/out/save.json
