@@ -241,11 +241,12 @@ class Bailey(Peer):
         return "0.0.0.0", 80
 
     def start(self, words, address, port):
-        self.last = f"i{next(self.numbers)}"
-        self.volume = ["-v", f"{self.share}:{self.share}"] if \
+        name = f"i{next(self.numbers)}"
+        volume = ["-v", f"{self.share}:{self.share}"] if \
             any(w.startswith(self.share) for w in words) else []
-        self.b("run", "-d", "--name", self.last, "-p",
-               f"{address}:{port}:80", *self.volume, *words)
+        self.b("run", "-d", "--name", name, "-p", f"{address}:{port}:80",
+               *volume, *words)
+        self.last, self.volume = name, volume
 
     def save(self, image, *flags):
         """Of what was started last."""
