@@ -165,7 +165,7 @@ def instructions(args, was):
         print(f"{name:24} {before if before else '-':>8} {today:8}"
               f"{'  WORSE' if is_worse else ''}")
         if is_worse:
-            worse.append(f"instructions of {name}")
+            worse.append(f"instructions:{name}")
     return worse
 
 
@@ -189,7 +189,7 @@ def main():
         worse += instructions(args, stored_instructions(text))
     if args.results or names or not args.names:
         worse += times(args, names, stored(text))
-    print("got worse: " + ", ".join(worse) if worse else
+    print("got worse: " + " ".join(worse) if worse else
           "nothing got worse by more than the noise")
     return 1 if worse else 0
 

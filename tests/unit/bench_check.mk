@@ -1,4 +1,0 @@
-# bench/check.py names what got worse, and only that.
-run:
-	@python3 tests/unit/bench_check.py
-.PHONY: run
