@@ -80,7 +80,7 @@ bench-peers: all
 # which system calls take more instructions.  CHECK=instructions: only these.
 $(B)/bench/steps: bench/steps.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARN) -static -no-pie -o $@ $<
+	$(CC) -std=gnu11 -O2 $(WARN) -Iinclude -static -no-pie -o $@ $<
 bench-check: all $(B)/bench/steps
 	python3 bench/check.py --bailey $(B)/bailey --steps $(B)/bench/steps \
 	  $(CHECK)
