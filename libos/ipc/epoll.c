@@ -166,28 +166,34 @@ static void epoll_unlink(struct epoll *ep, struct epoll_item *it)
 }
 
 /* ---- the host's part ---- */
+/* h, or nothing and its error. */
+static host_handle handle_or(host_handle h, int *err)
+{
+	if (h >= 0)
+		return h;
+	*err = h;
+	return HOST_NO_HANDLE;
+}
+
 static int epoll_open_pollset(struct epoll *ep)
 {
 	struct host_open set = { .kind = HOST_OPEN_POLLSET };
-	struct host_open event = { .kind = HOST_OPEN_EVENT };
-	int err;
+	struct host_open event = { .kind = HOST_OPEN_EVENT, .next = &set };
+	int err = 0;
 
 	if (ep->pollset != HOST_NO_HANDLE)
 		return 0;
-	ep->bell = host_stream_open(&event);
-	if (ep->bell < 0) {
-		err = ep->bell;
-		ep->bell = HOST_NO_HANDLE;
-		return err;
-	}
-	err = host_stream_open(&set);
-	if (err >= 0) {
-		ep->pollset = err;
+	host_stream_open(&event);
+	ep->bell = handle_or(event.handle, &err);
+	ep->pollset = handle_or(set.handle, &err);
+	if (!err)
 		return host_pollset_ctl(ep->pollset, HOST_POLLSET_ADD, ep->bell,
 					HOST_POLL_IN, EPOLL_BELL);
-	}
-	host_stream_close(ep->bell);
-	ep->bell = HOST_NO_HANDLE;
+	if (ep->bell != HOST_NO_HANDLE)
+		host_stream_close(ep->bell);
+	if (ep->pollset != HOST_NO_HANDLE)
+		host_stream_close(ep->pollset);
+	ep->bell = ep->pollset = HOST_NO_HANDLE;
 	return err;
 }
 
