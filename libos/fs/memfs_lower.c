@@ -102,151 +102,6 @@ fail:
 	return NULL;
 }
 
-/* ---- lookup ------------------------------------------------------------------------- */
-/* Append the leading plain components of rest to path; how many. */
-static unsigned append_rest(char *path, size_t at, const char *rest)
-{
-	unsigned count = 0;
-
-	while (*rest && count < WALK_MAX / 2) {
-		const char *end = rest;
-		size_t n;
-
-		while (*end && *end != '/')
-			end++;
-		n = (size_t)(end - rest);
-		if ((n == 1 && rest[0] == '.') ||
-		    (n == 2 && rest[0] == '.' && rest[1] == '.') ||
-		    n > NAME_MAX_LEN || at + n + 2 > HOST_PATH_MAX)
-			break;
-		if (at)
-			path[at++] = '/';
-		memcpy(path + at, rest, n);
-		at += n;
-		path[at] = 0;
-		count++;
-		for (rest = end; *rest == '/'; rest++)
-			;
-	}
-	return count;
-}
-
-static unsigned count_components(const char *path)
-{
-	unsigned n = *path != 0;
-
-	for (; *path; path++)
-		n += *path == '/';
-	return n;
-}
-
-/* Enter component `name` of dir: a reference to its dentry, or NULL. */
-static struct dentry *enter_one(struct dentry *dir, const char *name, size_t n,
-				const struct host_stat *st, u32 tree,
-				const char *path, const char *target,
-				u64 stamp)
-{
-	struct inode *i = lower_inode(dir->inode->super, st, tree, path, target);
-	struct dentry *d;
-
-	if (!i)
-		return NULL;
-	i->flags |= dir->inode->flags & INODE_RDONLY;
-	d = dentry_add(dir, name, n, inode_get(i), stamp);
-	if (d) {
-		dcache_lock();
-		if (d->inode == i)
-			d->in_lower = true;
-		dcache_unlock();
-	}
-	inode_put(i);
-	return d;
-}
-
-/* Is d still the plain directory that lies at path in the lower tree? */
-static bool is_plain_dir(const struct dentry *d, u32 tree, const char *path)
-{
-	const struct inode *i = d->inode;
-
-	return i && S_ISDIR(i->mode) && inode_is_memfs(i) && !d->mounted &&
-	       memnode(i)->lower && memnode(i)->tree == tree &&
-	       !strcmp(memnode(i)->lower, path);
-}
-
-/* Enter the found[] components of b->path after its first `skip`. */
-static void enter_found(struct dentry *dir, struct walk_buffer *b,
-			unsigned skip, unsigned found, unsigned total,
-			bool is_missing, u64 stamp)
-{
-	u32 tree = memnode(dir->inode)->tree;
-	size_t at = strlen(memnode(dir->inode)->lower);
-	struct dentry *d = dentry_get(dir), *next;
-	unsigned k;
-
-	for (k = skip; k < total && d; k++, d = next) {
-		char *name = b->path + at + (at != 0), *end = name;
-		char saved;
-
-		while (*end && *end != '/')
-			end++;
-		saved = *end;
-		*end = 0;
-		if (k < found) {
-			next = enter_one(d, name, (size_t)(end - name),
-					 &b->st[k], tree, b->path, b->link,
-					 stamp);
-		} else if (is_missing) {
-			next = dentry_add(d, name, (size_t)(end - name), NULL,
-					  stamp);
-		} else {
-			next = NULL;
-		}
-		if (next && (k >= found || !is_plain_dir(next, tree, b->path))) {
-			dentry_put(next);
-			next = NULL;
-		}
-		dentry_put(d);
-		*end = saved;
-		at = (size_t)(end - b->path);
-	}
-	if (d)
-		dentry_put(d);
-}
-
-int memfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
-		  struct walk_open *o)
-{
-	struct memnode *n = memnode(dir->inode);
-	struct walk_buffer *b;
-	unsigned skip, total;
-	int found, error = 0;
-
-	if (!n->lower)
-		return 0;
-	b = kmalloc(sizeof(*b));
-	if (!b)
-		return -ENOMEM;
-	strlcpy(b->path, n->lower, sizeof(b->path));
-	b->link[0] = 0;
-	skip = count_components(b->path);
-	total = skip + append_rest(b->path, strlen(b->path), rest);
-	if (total > WALK_MAX || total == skip) {
-		kfree(b);
-		return total == skip ? 0 : -ENAMETOOLONG;
-	}
-	found = host_path_walk(n->tree, b->path, b->st, WALK_MAX, b->link,
-			       sizeof(b->link), &error, NULL);
-	if (found < 0) {
-		error = found;
-		found = 0;
-	}
-	if ((unsigned)found > skip || error == -ENOENT)
-		enter_found(dir, b, skip, (unsigned)found, total,
-			    error == -ENOENT, stamp);
-	kfree(b);
-	return (unsigned)found > skip || error == -ENOENT ? 0 : error;
-}
-
 /* ---- handles -------------------------------------------------------------------------- */
 void lower_put(struct lower_handle *lh)
 {
@@ -314,6 +169,30 @@ static void enter_handle(struct memnode *n, struct lower_handle *lh)
 	handle_count++;
 }
 
+/* lower_lock held: lh is n's, unless it has one. What is to be put then. */
+static struct lower_handle *keep_handle(struct memnode *n,
+					struct lower_handle *lh)
+{
+	if (n->lh)
+		return lh;
+	enter_handle(n, lh);
+	return evict();
+}
+
+/* h came along with a lookup of n. */
+static void lower_opened(struct memnode *n, host_handle h)
+{
+	struct lower_handle *lh = handle_new(h), *old;
+
+	if (is_err(lh))
+		return;
+	mutex_lock(&lower_lock);
+	old = keep_handle(n, lh);
+	mutex_unlock(&lower_lock);
+	if (old)
+		lower_put(old);
+}
+
 /* inode->lock held (n->lower stays). A reference. */
 struct lower_handle *lower_open(struct memnode *n)
 {
@@ -330,13 +209,170 @@ struct lower_handle *lower_open(struct memnode *n)
 	if (is_err(lh))
 		return lh;
 	mutex_lock(&lower_lock);
-	enter_handle(n, lh);
+	old = keep_handle(n, lh);
+	lh = n->lh;
 	ref_get(&lh->ref);
-	old = evict();
 	mutex_unlock(&lower_lock);
 	if (old)
 		lower_put(old);
 	return lh;
+}
+
+/* ---- lookup ------------------------------------------------------------------------- */
+/* Append the leading plain components of rest to path; how many. */
+static unsigned append_rest(char *path, size_t at, const char *rest)
+{
+	unsigned count = 0;
+
+	while (*rest && count < WALK_MAX / 2) {
+		const char *end = rest;
+		size_t n;
+
+		while (*end && *end != '/')
+			end++;
+		n = (size_t)(end - rest);
+		if ((n == 1 && rest[0] == '.') ||
+		    (n == 2 && rest[0] == '.' && rest[1] == '.') ||
+		    n > NAME_MAX_LEN || at + n + 2 > HOST_PATH_MAX)
+			break;
+		if (at)
+			path[at++] = '/';
+		memcpy(path + at, rest, n);
+		at += n;
+		path[at] = 0;
+		count++;
+		for (rest = end; *rest == '/'; rest++)
+			;
+	}
+	return count;
+}
+
+static unsigned count_components(const char *path)
+{
+	unsigned n = *path != 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* Enter component `name` of dir: a reference to its dentry, or NULL. */
+static struct dentry *enter_one(struct dentry *dir, const char *name, size_t n,
+				const struct host_stat *st, u32 tree,
+				const char *path, const char *target,
+				u64 stamp, host_handle *opened)
+{
+	struct inode *i = lower_inode(dir->inode->super, st, tree, path, target);
+	bool is_it = false;
+	struct dentry *d;
+
+	if (!i)
+		return NULL;
+	i->flags |= dir->inode->flags & INODE_RDONLY;
+	d = dentry_add(dir, name, n, inode_get(i), stamp);
+	if (d) {
+		dcache_lock();
+		is_it = d->inode == i;
+		d->in_lower |= is_it;
+		dcache_unlock();
+	}
+	if (is_it && *opened != HOST_NO_HANDLE) {
+		lower_opened(memnode(i), *opened);
+		*opened = HOST_NO_HANDLE;
+	}
+	inode_put(i);
+	return d;
+}
+
+/* Is d still the plain directory that lies at path in the lower tree? */
+static bool is_plain_dir(const struct dentry *d, u32 tree, const char *path)
+{
+	const struct inode *i = d->inode;
+
+	return i && S_ISDIR(i->mode) && inode_is_memfs(i) && !d->mounted &&
+	       memnode(i)->lower && memnode(i)->tree == tree &&
+	       !strcmp(memnode(i)->lower, path);
+}
+
+/* Enter the found[] components of b->path after its first `skip`. */
+static void enter_found(struct dentry *dir, struct walk_buffer *b,
+			unsigned skip, unsigned found, unsigned total,
+			bool is_missing, u64 stamp, host_handle *opened)
+{
+	u32 tree = memnode(dir->inode)->tree;
+	size_t at = strlen(memnode(dir->inode)->lower);
+	struct dentry *d = dentry_get(dir), *next;
+	host_handle none = HOST_NO_HANDLE;
+	unsigned k;
+
+	for (k = skip; k < total && d; k++, d = next) {
+		char *name = b->path + at + (at != 0), *end = name;
+		char saved;
+
+		while (*end && *end != '/')
+			end++;
+		saved = *end;
+		*end = 0;
+		if (k < found) {
+			next = enter_one(d, name, (size_t)(end - name),
+					 &b->st[k], tree, b->path, b->link,
+					 stamp, k + 1 < found ? &none : opened);
+		} else if (is_missing) {
+			next = dentry_add(d, name, (size_t)(end - name), NULL,
+					  stamp);
+		} else {
+			next = NULL;
+		}
+		if (next && (k >= found || !is_plain_dir(next, tree, b->path))) {
+			dentry_put(next);
+			next = NULL;
+		}
+		dentry_put(d);
+		*end = saved;
+		at = (size_t)(end - b->path);
+	}
+	if (d)
+		dentry_put(d);
+}
+
+/* What is only to be read is opened on the way. */
+int memfs_prefill(struct dentry *dir, const char *rest, u64 stamp,
+		  struct walk_open *o)
+{
+	struct memnode *n = memnode(dir->inode);
+	struct walk_buffer *b;
+	unsigned skip, total;
+	struct host_walk_open ho = {
+		o && o->flags == HOST_OPEN_READ ? HOST_OPEN_READ : 0,
+		HOST_NO_HANDLE, 0 };
+	int found, error = 0;
+
+	if (!n->lower)
+		return 0;
+	b = kmalloc(sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	strlcpy(b->path, n->lower, sizeof(b->path));
+	b->link[0] = 0;
+	skip = count_components(b->path);
+	total = skip + append_rest(b->path, strlen(b->path), rest);
+	if (total > WALK_MAX || total == skip) {
+		kfree(b);
+		return total == skip ? 0 : -ENAMETOOLONG;
+	}
+	found = host_path_walk(n->tree, b->path, b->st, WALK_MAX, b->link,
+			       sizeof(b->link), &error, &ho);
+	if (found < 0) {
+		error = found;
+		found = 0;
+	}
+	if ((unsigned)found > skip || error == -ENOENT)
+		enter_found(dir, b, skip, (unsigned)found, total,
+			    error == -ENOENT, stamp, &ho.handle);
+	if (ho.handle != HOST_NO_HANDLE)
+		host_stream_close(ho.handle);
+	kfree(b);
+	return (unsigned)found > skip || error == -ENOENT ? 0 : error;
 }
 
 /* The file does not need its lower any more. */

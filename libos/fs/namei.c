@@ -494,6 +494,20 @@ int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out)
 	return err;
 }
 
+int path_lookup_open(int dirfd, const char *path, u32 flags,
+		     struct dentry **out)
+{
+	struct lookup l;
+	int err = walk(dirfd, path, flags, HOST_OPEN_READ, NULL, &l);
+
+	if (err)
+		return err;
+	if (l.handle != HOST_NO_HANDLE)
+		host_stream_close(l.handle);
+	*out = l.dentry;
+	return 0;
+}
+
 int path_lookup_parent(int dirfd, const char *path, struct dentry **dir,
 		       char *last, bool *trailing_slash)
 {

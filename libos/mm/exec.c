@@ -75,7 +75,7 @@ struct file *exec_open(int dirfd, const char *path, u32 at_flags)
 		(at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 	struct dentry *d;
 	struct file *f;
-	int err = path_lookup(dirfd, path, flags, &d);
+	int err = path_lookup_open(dirfd, path, flags, &d);
 
 	if (err)
 		return err_ptr(err);

@@ -166,6 +166,10 @@ enum { LOOKUP_NOFOLLOW = 1, /* the last component, if a symlink, itself */
        LOOKUP_NEGATIVE = 16 /* a negative last dentry is a success */ };
 /* dirfd: AT_FDCWD or a descriptor.  *out holds a reference. */
 int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out);
+/* The same for a file that will be read at once: one request of the host may
+ * find and open it. */
+int path_lookup_open(int dirfd, const char *path, u32 flags,
+		     struct dentry **out);
 /* The parent directory and the last name (which is not "." or ".."). */
 int path_lookup_parent(int dirfd, const char *path, struct dentry **dir,
 		       char *last, bool *trailing_slash);
