@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -68,9 +69,30 @@ static unsigned filter_allow(struct sock_filter *f, const int *list,
 	return n;
 }
 
+/* kill(-1, SIGKILL): the end of all in its own pid namespace (loop.c). */
+#define KILL_ALL 8u
+static unsigned filter_kill_all(struct sock_filter *f)
+{
+	const struct sock_filter all[KILL_ALL] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 0, 7),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+
+	memcpy(f, all, sizeof(all));
+	return KILL_ALL;
+}
+
 static int filter_install(bool with_network)
 {
-	static struct sock_filter f[8 + 2 * (ALLOWED + NETWORK)];
+	static struct sock_filter f[8 + 2 * (ALLOWED + NETWORK) + KILL_ALL];
 	struct sock_fprog prog = { .filter = f };
 	unsigned n = 0;
 
@@ -85,6 +107,7 @@ static int filter_install(bool with_network)
 	n += filter_allow(f + n, allowed, ALLOWED);
 	if (with_network)
 		n += filter_allow(f + n, network, NETWORK);
+	n += filter_kill_all(f + n);
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 		SECCOMP_RET_KILL_PROCESS);
 	prog.len = (unsigned short)n;

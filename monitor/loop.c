@@ -33,6 +33,19 @@ void monitor_message(struct monitor *m, const char *text, size_t size)
 		control_send(m->clients[0].fd, &msg, text, NULL, 0);
 }
 
+/* Whoever is told of the end may rely on it: nothing runs any more, and the
+ * ports are free.  (If the monitor is killed the host's kernel sees to it.) */
+static void everybody_ends(struct monitor *m)
+{
+	unsigned i;
+
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+		;
+	for (i = 0; i < m->port_count; i++)
+		monitor_close(m->ports[i].fd);
+}
+
 _Noreturn void monitor_end(struct monitor *m, int wait_status,
 			   const char *fmt, ...)
 {
@@ -47,6 +60,7 @@ _Noreturn void monitor_end(struct monitor *m, int wait_status,
 		(void)!write(m->messages, text, strlen(text));
 		(void)!write(m->messages, "\n", 1);
 	}
+	everybody_ends(m);
 	n = snprintf(line, sizeof(line), "%d %s\n", wait_status, text);
 	(void)!write(m->exit_file, line, (size_t)n);
 	control_end(m, wait_status, text);

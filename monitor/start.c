@@ -368,6 +368,10 @@ void sandbox_reap(struct sandbox *s)
 
 	monitor_close(s->control);
 	s->control = -1;
+	/* Once it has told of its end it only gives memory back: but a control
+	 * group can be removed when it has gone. */
+	if (s->has_ended && !the_monitor.cgroup_has)
+		s->monitor = -1;
 	while (s->monitor > 0 && waitpid(s->monitor, &status, 0) < 0 &&
 	       errno == EINTR)
 		;

@@ -138,8 +138,10 @@ void sandbox_share(void);
  * if the sandbox failed rather than ended. */
 int sandbox_wait(struct sandbox *s, int *status, char *text, size_t size,
 		 struct err *e);
-/* After sandbox_wait: wait until nothing of the sandbox is left, which the
- * host's kernel takes some time over, and free what sandbox_start made. */
+/* After sandbox_wait: free what sandbox_start made.  When the end has been told
+ * no process of the sandbox runs and its ports are free; the monitor itself,
+ * whose namespaces the host's kernel takes a millisecond over, may not be
+ * gone yet. */
 void sandbox_reap(struct sandbox *s);
 /* Exit status of a command for a wait(2) status: 0..255, 128+n. */
 int sandbox_exit_code(int wait_status);
