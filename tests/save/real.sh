@@ -58,7 +58,7 @@ test_shell() {
 		$python "$here/talk.py" "$TMP/shell2.log" \
 		'send=]}"\n' 'expect=f-half-kept-three' \
 		'send=jobs; pwd\n' 'expect=Running' 'expect=sleep 1000' \
-		'expect=/usr/lib' 'send=kill %%; wait\n' 'expect=Terminated' \
+		'expect=/usr/lib' 'send=kill %%; sleep 0.5\n' 'expect=Terminated' \
 		'send=sleep 77\n' 'send=\x03' \
 		'send=echo was-$?\n' 'expect=was-130' \
 		'send=stty size | tr " " x\n' 'expect=30x100' \
