@@ -16,6 +16,7 @@
  *   VISIBLE  u8 is_visible: frames are wanted
  *   RELEASE  no key and no button is held any more
  *   COPIED   the text that it has on its clipboard
+ *   PICTURE  the picture that it has there, as PNG
  *   ROOM     u8 0, u16 width, u16 height: the size that the screen is to have
  * To it:
  *   SIZE     u8 0, u16 width, u16 height: a black screen; all follows
@@ -24,6 +25,7 @@
  *   FRAME    u8 0, u16 0, u32 number: the frame is whole
  *   CURSOR   u8 0, u16 hot x, u16 hot y, u16 width, u16 height, RGBA...
  *   COPIED   the text that a program has copied
+ *   PICTURE  the picture that one has copied, as PNG
  * The connection is closed with enum why.
  */
 #ifndef BAILEY_DISPLAY_WEB_H
@@ -36,9 +38,10 @@
 #include "display/websocket.h"
 
 enum from_page { PAGE_KEY = 1, PAGE_TEXT, PAGE_POINTER, PAGE_WHEEL, PAGE_SHOWN,
-		 PAGE_VISIBLE, PAGE_RELEASE, PAGE_COPIED, PAGE_ROOM };
+		 PAGE_VISIBLE, PAGE_RELEASE, PAGE_COPIED, PAGE_ROOM,
+		 PAGE_PICTURE };
 enum to_page { WEB_SIZE = 1, WEB_TILES, WEB_JPEG, WEB_FRAME, WEB_CURSOR,
-	       WEB_COPIED };
+	       WEB_COPIED, WEB_PICTURE };
 /* SHORTCUT: with Ctrl or the like, so the key counts and not the character. */
 enum key_flags { KEY_CAPS = 1, KEY_NUM = 2, KEY_SHORTCUT = 4 };
 enum why { WHY_CANNOT = 4000, WHY_TURN = 4001 };
@@ -121,7 +124,9 @@ bool copied_open(struct web *w);
 bool copied_event(struct web *w, const XEvent *e);
 /* Ask for what a program has copied since. */
 void copied_ask(struct web *w);
-/* The page has text. */
-void copied_take(struct web *w, const uint8_t *text, size_t size);
+/* The page has text, or a picture. */
+enum { COPIED_MAX = 8 << 20 };
+void copied_take(struct web *w, bool is_picture, const uint8_t *data,
+		 size_t size);
 
 #endif

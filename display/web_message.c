@@ -77,8 +77,9 @@ void web_message(void *ctx, const uint8_t *p, size_t size)
 		w->is_visible = p[1];
 	else if (kind == PAGE_RELEASE)
 		web_keys_release(w->x);
-	else if (kind == PAGE_COPIED && size > 0 && w->can_copy_in)
-		copied_take(w, p + 1, size - 1);
+	else if ((kind == PAGE_COPIED || kind == PAGE_PICTURE) &&
+		 w->can_copy_in)
+		copied_take(w, kind == PAGE_PICTURE, p + 1, size - 1);
 	else if (kind == PAGE_ROOM && size == ROOM_SIZE)
 		size_set(w->x, get16(p + 2), get16(p + 4));
 	XFlush(w->x);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WEBSOCKET_MESSAGE_MAX = (4 << 20) + 64 };
+enum { WEBSOCKET_MESSAGE_MAX = (8 << 20) + 64 };
 
 struct websocket {
 	struct bytes { uint8_t *at; size_t size, room; } raw, message, out;

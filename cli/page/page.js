@@ -3,18 +3,20 @@
  *
  * It talks to bailey-display-web inside the sandbox; the messages are in
  * display/web.h.  Invariants: what comes from there is pictures and text,
- * never anything that is run, and is checked as a stranger's; text crosses in
- * the directions only that the command has named, by the protocol that it
- * chose for the connection.
+ * never anything that is run, and is checked as a stranger's; what was copied
+ * crosses in the directions only that the command has named, by the protocol
+ * that it chose for the connection.
  */
 'use strict';
 
 const KEY = 1, TEXT = 2, POINTER = 3, WHEEL = 4, SHOWN = 5, VISIBLE = 6,
-	RELEASE = 7, COPIED_HERE = 8, ROOM = 9;                /* to the sandbox */
-const SIZE = 1, TILES = 2, JPEG = 3, FRAME = 4, CURSOR = 5, COPIED = 6;
+	RELEASE = 7, COPIED_HERE = 8, ROOM = 9,
+	PICTURE_HERE = 10;                /* to the sandbox */
+const SIZE = 1, TILES = 2, JPEG = 3, FRAME = 4, CURSOR = 5, COPIED = 6,
+	PICTURE = 7;
 const CAPS = 1, NUM = 2, SHORTCUT = 4;                /* flags of KEY */
 const TURN_IS_OVER = 4001;
-const TILE = 64, SIDE_MAX = 32767, CURSOR_MAX = 128, TEXT_MAX = 4 << 20,
+const TILE = 64, SIDE_MAX = 32767, CURSOR_MAX = 128, COPIED_MAX = 8 << 20,
 	RAW_MAX = 1 << 28, RETRY_MS = 700, NOTCH = 120, REST_MS = 250;
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 
@@ -29,7 +31,7 @@ let socket = null;      /* while it is open, or being opened */
 let work = Promise.resolve(); /* messages, one after the other */
 let policy = 'none';    /* which way text may go */
 let isFitting = true;   /* the screen has the window's size, not its own */
-let waitingCopy = null; /* a program's text, for the next touch of the user */
+let waitingCopy = null; /* what a program has copied, until the user's next touch */
 let waitingPaste = null; /* the key that is sent after the text */
 
 function fail(why) {
@@ -182,35 +184,56 @@ function onCursor(data, view) {
 		`${Math.min(hotY, h - 1)}, default`;
 }
 
-/* ---- text of the two clipboards ------------------------------------------------ */
+/* ---- the two clipboards ---------------------------------------------------------- */
 function copyOut() {
-	const text = waitingCopy;
+	const item = waitingCopy;
 
-	if (text === null || !navigator.clipboard)
+	if (item === null || !navigator.clipboard)
 		return;
 	waitingCopy = null;
-	navigator.clipboard.writeText(text).catch(() => {
-		waitingCopy = waitingCopy === null ? text : waitingCopy;
+	navigator.clipboard.write([item]).catch(() => {
+		waitingCopy = waitingCopy === null ? item : waitingCopy;
 	});
 }
 
-function onCopied(data) {
+function onCopied(data, view) {
+	const isPicture = view.getUint8(0) === PICTURE;
+	const type = isPicture ? 'image/png' : 'text/plain';
+
 	if (policy !== 'out' && policy !== 'both')
 		return;
-	waitingCopy = new TextDecoder().decode(new Uint8Array(data, 1));
+	waitingCopy = new ClipboardItem({
+		[type]: new Blob([new Uint8Array(data, 1)], { type }) });
 	copyOut();
-}
-
-function copyIn(text) {
-	const bytes = new TextEncoder().encode(text.replace(/\r\n/g, '\n'));
-
-	if (canPaste() && bytes.length && bytes.length <= TEXT_MAX)
-		send(COPIED_HERE, 1 + bytes.length, (view, all) =>
-			all.set(bytes, 1));
 }
 
 function canPaste() {
 	return policy === 'in' || policy === 'both';
+}
+
+function copyIn(kind, bytes) {
+	if (canPaste() && bytes.length && bytes.length <= COPIED_MAX)
+		send(kind, 1 + bytes.length, (view, all) => all.set(bytes, 1));
+}
+
+function copyTextIn(text) {
+	copyIn(COPIED_HERE, new TextEncoder().encode(
+		text.replace(/\r\n/g, '\n')));
+}
+
+async function copyPictureIn(blob) {
+	copyIn(PICTURE_HERE, new Uint8Array(await blob.arrayBuffer()));
+}
+
+/* For the button: text, if there is both. */
+async function copyAllIn() {
+	const type = 'image/png';
+
+	for (const item of await navigator.clipboard.read())
+		if (item.types.includes('text/plain'))
+			copyTextIn(await (await item.getType('text/plain')).text());
+		else if (item.types.includes(type))
+			await copyPictureIn(await item.getType(type));
 }
 
 /* The browser tells what is on its clipboard in the event that follows. */
@@ -230,15 +253,23 @@ function finishPaste() {
 		sendKey(true, e);
 }
 
-function onPaste(e) {
+async function onPaste(e) {
+	const text = e.clipboardData.getData('text/plain');
+	const picture = [...e.clipboardData.files].find(f =>
+		f.type === 'image/png');
+
 	e.preventDefault();
-	copyIn(e.clipboardData.getData('text/plain'));
+	if (text || !picture)
+		copyTextIn(text);
+	else
+		await copyPictureIn(picture);
 	finishPaste();
 }
 
 /* ---- the connection ----------------------------------------------------------------- */
 const handlers = { [SIZE]: onSize, [TILES]: onTiles, [JPEG]: onJpeg,
-	[FRAME]: onFrame, [CURSOR]: onCursor, [COPIED]: onCopied };
+	[FRAME]: onFrame, [CURSOR]: onCursor, [COPIED]: onCopied,
+	[PICTURE]: onCopied };
 
 function send(kind, size, fill) {
 	const bytes = new Uint8Array(size);
@@ -463,8 +494,8 @@ function start() {
 	document.addEventListener('visibilitychange', tellVisible);
 	window.addEventListener('resize', onResize);
 	window.addEventListener('focus', () => input.focus());
-	$('paste').onclick = () => navigator.clipboard.readText().then(copyIn)
-		.catch(() => {}).finally(() => input.focus());
+	$('paste').onclick = () => copyAllIn().catch(() => {})
+		.finally(() => input.focus());
 	$('fit').onclick = () => {
 		isFitting = !isFitting;
 		onResize();

@@ -151,6 +151,31 @@ inside keys sh -c 'yes "a long text" | head -c 3000000 |
 check "a long text" until_true 20 is \
 	"navigator.clipboard.readText().then(t => t.length)" 3000000
 
+convert -size 60x40 plasma:red-blue -depth 8 -strip "PNG24:$TMP/picture.png"
+inside -i keys sh -c 'cat >/tmp/p.png && xclip -i -selection clipboard -t image/png \
+	/tmp/p.png' <"$TMP/picture.png" >/dev/null 2>&1
+picture='(async () => {
+	const [item] = await navigator.clipboard.read();
+	const image = await createImageBitmap(await item.getType("image/png"));
+	const c = new OffscreenCanvas(image.width, image.height);
+	c.getContext("2d").drawImage(image, 0, 0);
+	return [...c.getContext("2d").getImageData(0, 0, 60, 40).data].filter(
+		(v, i) => i % 4 !== 3).join(" "); })()'
+convert "$TMP/picture.png" -depth 8 rgb:- | od -An -v -tu1 | tr -s ' \n' ' ' |
+	sed 's/^ //; s/ $//' >"$TMP/pixels"
+check "a picture copied inside, pasted outside" until_true 20 eval \
+	'[ "$(js "$picture")" = "$(cat "$TMP/pixels")" ]'
+js "(async () => { const c = new OffscreenCanvas(30, 20);
+	c.getContext('2d').fillStyle = '#1080f0';
+	c.getContext('2d').fillRect(0, 0, 30, 20);
+	await navigator.clipboard.write([new ClipboardItem({
+		'image/png': await c.convertToBlob() })]); })()" >"$TMP/b"
+b key KeyV v 2 paste >"$TMP/b"
+check "a picture copied outside, pasted inside" until_true 10 eval \
+	'inside keys timeout 3 xclip -o -selection clipboard -t image/png \
+	>"$TMP/in.png" && [ "$(convert "$TMP/in.png" -format \
+	"%wx%h %[hex:u.p{9,9}]" info:)" = "30x20 1080F0" ]'
+
 # ---- several viewers --------------------------------------------------------------
 b open "$address" >"$TMP/b"
 check "a second page takes over" until_true 20 is_shown keys
@@ -235,6 +260,8 @@ cp "$TMP/out.png" "$TMP/before.png"
 check "saved" "$BAILEY" save -q editor --stop -o "$TMP/editor.bly"
 check "the page says that it is gone" until_true 10 says 'trying again'
 check "resumed" "$BAILEY" resume -q -d "$TMP/editor.bly"
+check "the viewer of before is not there any more" until_true 20 eval \
+	'[ "$(viewers editor)" = 1 ]'
 check "the page comes back by itself" until_true 20 eval \
 	'is "document.getElementById(\"notice\").hidden" True && is_shown editor'
 b type ' text' >"$TMP/b"

@@ -184,7 +184,8 @@ void keys_wheel(Display *x, int by, bool is_horizontal)
 	acts++;
 }
 void size_set(Display *x, uint32_t w, uint32_t h) { acts++; }
-void copied_take(struct web *w, const uint8_t *text, size_t size)
+void copied_take(struct web *w, bool is_picture, const uint8_t *text,
+		 size_t size)
 {
 	must(w->can_copy_in);
 	for (size_t i = 0; i < size; i++)
