@@ -174,7 +174,7 @@ for what, frames in {
         "a piece of nothing": [frame(0, b"x")],
         "two at once": [frame(2, b"x", fin=False), frame(2, b"x")],
         "too much in pieces": [frame(2, b"\x08" * (1 << 20), fin=False)] +
-        [frame(0, b"x" * (1 << 20), fin=False)] * 4,
+        [frame(0, b"x" * (1 << 20), fin=False)] * 8,
         "noise": [b"\xff" * 100]}.items():
     expect(what, ends(*frames))
 sys.exit(failed > 0)
