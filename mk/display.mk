@@ -19,7 +19,7 @@ SESSION_OBJ := $(patsubst %,$(B)/display/%.o,session login screen coder dsp \
 	pointer input layout clipboard certificate keys framebuffer turn resize size)
 
 WAYLAND_OBJ := $(patsubst %,$(B)/display/wayland/%.o,main surface subsurface \
-	window shell toplevel popup seat pointer cursor keyboard data selection)
+	window shell toplevel popup seat pointer cursor keyboard data selection drag)
 PROTOCOLS := $(shell pkg-config --variable=pkgdatadir wayland-protocols \
 	2>/dev/null)
 SESSION_OBJ += $(patsubst %,$(B)/display/%.o,sound clipboard_in clipboard_out \

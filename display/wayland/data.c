@@ -1,9 +1,7 @@
 /*
  * data.c - wl_data_device: the clipboard among programs of Wayland, and
- * theirs with those of X through selection.c (wayland.h).
- *
- * Who has the keyboard is offered what was copied last.  Nothing is dragged:
- * a drag ends at once.
+ * theirs with those of X through selection.c (wayland.h).  Who has the
+ * keyboard is offered what was copied last.
  */
 #include "display/wayland/wayland.h"
 
@@ -13,7 +11,7 @@
 
 enum { DATA_VERSION = 3 };
 
-static struct wl_list devices = { &devices, &devices };
+struct wl_list data_devices = { &data_devices, &data_devices };
 static struct source *current;   /* a program of Wayland's */
 static struct wl_array x_types;  /* char *; what a program of X offers */
 
@@ -105,7 +103,7 @@ void data_focus(struct wl_client *c)
 {
 	struct wl_resource *r;
 
-	wl_resource_for_each(r, &devices)
+	wl_resource_for_each(r, &data_devices)
 		if (wl_resource_get_client(r) == c)
 			offer_to(r);
 }
@@ -142,12 +140,18 @@ static void on_drag(struct wl_client *c, struct wl_resource *r,
 	struct wl_resource *source, struct wl_resource *origin,
 	struct wl_resource *icon, uint32_t serial)
 {
-	if (source)
-		wl_data_source_send_cancelled(source);
+	if (!pointer_is_down(c)) {
+		if (source)
+			wl_data_source_send_cancelled(source);
+		return;
+	}
+	pointer_leave();
+	drag_start(c, source_of(source));
 }
 
 static void device_gone(struct wl_resource *r)
 {
+	drag_device_gone(r);
 	wl_list_remove(wl_resource_get_link(r));
 }
 
@@ -161,7 +165,7 @@ static void on_device_wanted(struct wl_client *c, struct wl_resource *r,
 
 	if (!d)
 		return;
-	wl_list_insert(&devices, wl_resource_get_link(d));
+	wl_list_insert(&data_devices, wl_resource_get_link(d));
 	if (c == keyboard_client())
 		offer_to(d);
 }
@@ -176,12 +180,14 @@ static void on_offer(struct wl_client *c, struct wl_resource *r,
 static void on_actions(struct wl_client *c, struct wl_resource *r,
 		       uint32_t actions)
 {
+	source_of(r)->actions = actions;
 }
 
 static void source_gone(struct wl_resource *r)
 {
 	struct source *s = source_of(r);
 
+	drag_source_gone(s);
 	if (s == current) {
 		current = NULL;
 		selection_own(NULL);

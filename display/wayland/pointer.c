@@ -68,6 +68,18 @@ void pointer_forget(struct surface *s)
 	buttons = 0;
 }
 
+void pointer_leave(void)
+{
+	set_focus(NULL, 0, 0);
+}
+
+/* A button, over something of this client's. */
+bool pointer_is_down(struct wl_client *c)
+{
+	return buttons && focus &&
+		wl_resource_get_client(focus->resource) == c;
+}
+
 /* ---- places ------------------------------------------------------------- */
 /* Where the surface that has the pointer lies on the screen. */
 static void from_focus(double *x, double *y)
@@ -110,6 +122,10 @@ static void on_motion(const XMotionEvent *e)
 	double x = e->x, y = e->y;
 	struct wl_resource *r;
 
+	if (drag_is_on()) {
+		drag_motion(e->x_root, e->y_root, e->time);
+		return;
+	}
 	move(e->window, e->x_root, e->y_root, &x, &y);
 	wl_resource_for_each(r, &pointers)
 		if (has_focus(r)) {
@@ -124,6 +140,8 @@ static void on_crossing(const XCrossingEvent *e)
 {
 	double x = e->x, y = e->y;
 
+	if (drag_is_on())
+		return;
 	if (e->type == EnterNotify)
 		move(e->window, e->x_root, e->y_root, &x, &y);
 	else if (!buttons && focus &&
@@ -191,17 +209,19 @@ static void on_button(const XButtonEvent *e)
 	double x = e->x, y = e->y;
 	bool is_press = e->type == ButtonPress;
 
-	if (!buttons)
+	if (!buttons && !drag_is_on())
 		move(e->window, e->x_root, e->y_root, &x, &y);
 	if (e->button >= WHEEL_FIRST && e->button <= WHEEL_LAST) {
 		if (is_press)
 			send_wheel(e);
 		return;
 	}
-	if (is_press)
+	if (is_press && !drag_is_on())
 		end_menus();
-	send_button(e);
+	send_button(e); /* to nobody while something is dragged */
 	buttons += is_press ? 1 : buttons ? -1 : 0;
+	if (!buttons && drag_is_on())
+		drag_drop();
 	if (!buttons)
 		move(e->window, e->x_root, e->y_root, &x, &y);
 }

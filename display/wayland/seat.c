@@ -45,6 +45,7 @@ static void bind(struct wl_client *c, void *data, uint32_t version,
 void seat_forget(struct surface *s)
 {
 	pointer_forget(s);
+	drag_forget(s);
 	keyboard_forget(s);
 	cursor_forget(s);
 }

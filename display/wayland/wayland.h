@@ -186,6 +186,8 @@ void seat_forget(struct surface *s);
 bool pointer_event(const XEvent *e);
 bool keyboard_event(const XEvent *e);
 void pointer_forget(struct surface *s);
+void pointer_leave(void); /* whatever has it */
+bool pointer_is_down(struct wl_client *c);
 void pointer_new(struct wl_client *c, int version, uint32_t id);
 void keyboard_forget(struct surface *s);
 void keyboard_new(struct wl_client *c, int version, uint32_t id);
@@ -197,17 +199,29 @@ void cursor_commit(struct surface *s);
 void cursor_forget(struct surface *s);
 void cursor_show(Window id, bool is_clients);
 
-/* ---- data.c, selection.c: the clipboard --------------------------------- */
+/* ---- data.c, selection.c, drag.c: what goes between programs ------------ */
 /* Who has copied: a program of Wayland, or of X. */
 struct source {
 	struct wl_resource *resource;
 	struct wl_array types; /* char * */
+	uint32_t actions;      /* of a drag */
+	struct offer *offer;   /* of a drag */
 };
+extern struct wl_list data_devices; /* resources */
 void data_globals(void);
 void data_focus(struct wl_client *c);
 /* A program of X has copied this; types is the caller's. */
 void data_offer_x(char **types, size_t count);
 bool source_has(const struct source *s, const char *type);
+/* drag.c; s: NULL if the program does without */
+void drag_start(struct wl_client *c, struct source *s);
+bool drag_is_on(void); /* then it has the pointer */
+void drag_motion(int x_root, int y_root, Time when);
+void drag_drop(void);
+void drag_forget(struct surface *s);
+void drag_source_gone(struct source *s);
+void drag_device_gone(struct wl_resource *r);
+
 void selection_open(void);
 bool selection_event(const XEvent *e);
 void selection_own(struct source *s); /* NULL: nothing more */

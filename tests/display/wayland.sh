@@ -127,15 +127,19 @@ if has "the screen's size" xfreerdp; then
 	timeout -k 5 60 Xvfb -displayfd 7 -nolisten tcp 2>/dev/null &
 	own+=($!)
 	until_true 20 test -s "$TMP/number"
-	DISPLAY=:$(cat "$TMP/number") timeout -k 5 60 xfreerdp \
-		"/v:$(field term Address)" /u:bailey \
-		"/p:$(field term Password)" /size:640x480 /cert:ignore \
-		>/dev/null 2>&1 </dev/null &
+	outside=:$(cat "$TMP/number")
+	DISPLAY=$outside timeout -k 5 60 xfreerdp "/v:$(field term Address)" \
+		/u:bailey "/p:$(field term Password)" /size:640x480 \
+		/kbd:0x407 /cert:ignore >/dev/null 2>&1 </dev/null &
 	own+=($!)
 	check "a smaller screen" until_true 20 fills term foot 640x480
 	types term $'stty size >/tmp/typed\n'
 	check "... which the program knows" until_true 10 eval \
 		'[ "$(inside term cut -d" " -f2 /tmp/typed)" -lt 95 ]'
+	types term $'cat >/tmp/typed\n'
+	check "the viewer's keyboard layout" until_true 10 eval \
+		'DISPLAY=$outside xdotool mousemove 200 200 key Return key y \
+		key Return; sleep 0.5; has_line term /tmp/typed z'
 fi
 "$BAILEY" rm -f term >/dev/null
 
@@ -181,6 +185,20 @@ animation() { # NAME PROGRAM
 	check "... and draws on" until_true 20 moves move
 	"$BAILEY" rm -f move >/dev/null
 }
+if has "dragging" gtk3-widget-factory; then
+	start kit -e GDK_BACKEND=wayland gtk3-widget-factory
+	until_true 40 eval 'look kit kit && [ "$(colours kit)" -gt 50 ]'
+	inside kit xdotool mousemove 90 252 click 1
+	sleep 0.5 # no double click
+	inside kit xdotool key ctrl+a mousemove 35 252 mousedown 1
+	for y in 230 200 170 140 110 80 75; do
+		inside kit xdotool mousemove 60 $y
+	done
+	inside kit xdotool mouseup 1 mousemove 90 75 click 1 key ctrl+a ctrl+c
+	check "text is dragged from one field to another" until_true 10 eval \
+		'[ "$(copied kit | wc -c)" -gt "$(printf comboboxentry | wc -c)" ]'
+	"$BAILEY" rm -f kit >/dev/null
+fi
 toolkit "GTK 3" gtk3-widget-factory
 toolkit "GTK 4" gtk4-widget-factory
 if [ -e /usr/share/doc/qtwayland5 ]; then
