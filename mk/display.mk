@@ -19,7 +19,8 @@ SESSION_OBJ := $(patsubst %,$(B)/display/%.o,session login screen coder dsp \
 	pointer input layout clipboard certificate keys framebuffer turn resize size)
 
 WAYLAND_OBJ := $(patsubst %,$(B)/display/wayland/%.o,main surface subsurface \
-	window shell toplevel popup seat pointer cursor keyboard data selection drag)
+	window shell toplevel popup seat pointer cursor keyboard data primary \
+	selection drag)
 PROTOCOLS := $(shell pkg-config --variable=pkgdatadir wayland-protocols \
 	2>/dev/null)
 SESSION_OBJ += $(patsubst %,$(B)/display/%.o,sound clipboard_in clipboard_out \
@@ -27,7 +28,10 @@ SESSION_OBJ += $(patsubst %,$(B)/display/%.o,sound clipboard_in clipboard_out \
 PROTOCOL_xdg-shell := $(PROTOCOLS)/stable/xdg-shell/xdg-shell.xml
 PROTOCOL_xdg-decoration := \
 	$(PROTOCOLS)/unstable/xdg-decoration/xdg-decoration-unstable-v1.xml
-PROTOCOL_OBJ := $(B)/display/xdg-shell.o $(B)/display/xdg-decoration.o
+PROTOCOL_primary-selection := $(PROTOCOLS)/unstable/primary-selection/$\
+	primary-selection-unstable-v1.xml
+PROTOCOL_OBJ := $(patsubst %,$(B)/display/%.o,xdg-shell xdg-decoration \
+	primary-selection)
 
 ifeq ($(DISPLAY_FOUND),yes)
 all: display
@@ -75,7 +79,7 @@ $(PROTOCOL_OBJ): $(B)/display/%.o:
 	wayland-scanner private-code $(PROTOCOL_$*) $(B)/gen/$*.c
 	$(CC) -O2 -c -o $@ $(B)/gen/$*.c
 $(WAYLAND_OBJ): DISPLAY_CFLAGS += -I$(B)/gen
-$(WAYLAND_OBJ): | $(B)/gen/xdg-shell-server.h $(B)/gen/xdg-decoration-server.h
+$(WAYLAND_OBJ): | $(patsubst $(B)/display/%.o,$(B)/gen/%-server.h,$(PROTOCOL_OBJ))
 $(B)/tests/rdp-type: tests/display/rdp-type.c
 	@mkdir -p $(@D) $(B)/display
 	$(CC) $(DISPLAY_CFLAGS) -MF $(B)/display/rdp-type.d \

@@ -54,8 +54,9 @@ static void on_receive(struct wl_client *c, struct wl_resource *r,
 	struct offer *o = offer_of(r);
 
 	if (o->source && source_has(o->source, type))
-		wl_data_source_send_send(o->source->resource, type, fd);
-	close(fd);
+		source_send(o->source, type, fd);
+	else
+		close(fd);
 }
 
 static void finish(struct offer *o)
@@ -139,16 +140,6 @@ static struct offer *offer_new(struct wl_resource *to)
 }
 
 /* ---- the pointer moves -------------------------------------------------- */
-static struct wl_resource *device_of(struct wl_client *c)
-{
-	struct wl_resource *r;
-
-	wl_resource_for_each(r, &data_devices)
-		if (wl_resource_get_client(r) == c)
-			return r;
-	return NULL;
-}
-
 static void leave(void)
 {
 	if (device)
@@ -169,7 +160,7 @@ static void enter(struct surface *s, double x, double y)
 	if (!source && c != dragger)
 		return;
 	over = s;
-	device = device_of(c);
+	device = data_device_of(c);
 	if (!device)
 		return;
 	offer = source ? offer_new(device) : NULL;

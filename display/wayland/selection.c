@@ -1,7 +1,8 @@
 /*
- * selection.c - X's clipboard and what Wayland's programs copy (wayland.h).
+ * selection.c - X's CLIPBOARD and PRIMARY, and what Wayland's programs copy and
+ * select (wayland.h).  Each has a window of its own.
  *
- * Out: while a program of Wayland has copied we own CLIPBOARD; for a question
+ * Out: while a program of Wayland has copied we own X's selection; for a question
  * of X the program writes into a pipe, and what has come at its end is the
  * answer.  In: each question of a program of Wayland has a property of its
  * own, and what is in it goes into the program's pipe.  Neither side is ever
@@ -35,11 +36,25 @@ struct question {
 	struct wl_array pieces;   /* that have come */
 };
 
-static Window window;
-static Atom clipboard, targets, utf8, incr, offered;
-static struct question questions[QUESTIONS];
+struct selection {
+	enum which which;
+	Atom name;
+	Window window;
+	struct source *own;       /* NULL: it is a program of X's */
+	struct question questions[QUESTIONS];
+};
+
+static struct selection all[SELECTIONS];
+static Atom targets, utf8, incr, offered;
 static int event_base;
-static struct source *own;
+
+static struct selection *selection_of(Window window)
+{
+	for (int i = 0; i < SELECTIONS; i++)
+		if (all[i].window == window)
+			return &all[i];
+	return NULL;
+}
 
 static void end_transfer(struct transfer *t)
 {
@@ -83,7 +98,7 @@ static int on_pipe_readable(int fd, uint32_t mask, void *data)
 }
 
 /* As what the program gives it, or NULL. */
-static const char *type_for(Atom target)
+static const char *type_for(const struct source *own, Atom target)
 {
 	static const char *const texts[] = { "text/plain;charset=utf-8",
 		"UTF8_STRING", "text/plain", "TEXT", "STRING" };
@@ -104,9 +119,10 @@ static const char *type_for(Atom target)
 	return source_has(own, name) ? name : NULL;
 }
 
-static bool ask_program(const XSelectionRequestEvent *r)
+static bool ask_program(const struct source *own,
+			const XSelectionRequestEvent *r)
 {
-	const char *type = type_for(r->target);
+	const char *type = type_for(own, r->target);
 	struct transfer *t = type ? calloc(1, sizeof(*t)) : NULL;
 	int ends[2];
 
@@ -119,23 +135,23 @@ static bool ask_program(const XSelectionRequestEvent *r)
 	t->request = *r;
 	t->event = wl_event_loop_add_fd(server.loop, ends[0],
 		WL_EVENT_READABLE, on_pipe_readable, t);
-	wl_data_source_send_send(own->resource, type, ends[1]);
-	close(ends[1]);
+	source_send(own, type, ends[1]);
 	return true;
 }
 
-static void answer_targets(const XSelectionRequestEvent *r)
+static void answer_targets(const struct source *own,
+			   const XSelectionRequestEvent *r)
 {
 	Atom list[TYPES];
 	int n = 0;
 	char **t;
 
 	list[n++] = targets;
-	if (type_for(utf8)) {
+	if (type_for(own, utf8)) {
 		list[n++] = utf8;
 		list[n++] = XA_STRING;
 	}
-	wl_array_for_each(t, &own->types)
+	wl_array_for_each(t, (struct wl_array *)(uintptr_t)&own->types)
 		if (n < TYPES && strchr(*t, '/'))
 			list[n++] = atom(*t);
 	XChangeProperty(server.x, r->requestor, r->property, XA_ATOM, 32,
@@ -145,21 +161,25 @@ static void answer_targets(const XSelectionRequestEvent *r)
 
 static void on_request(const XSelectionRequestEvent *r)
 {
-	if (!own || r->property == None)
+	const struct selection *s = selection_of(r->owner);
+
+	if (!s || !s->own || r->property == None)
 		answer(r, None);
 	else if (r->target == targets)
-		answer_targets(r);
-	else if (!ask_program(r))
+		answer_targets(s->own, r);
+	else if (!ask_program(s->own, r))
 		answer(r, None);
 }
 
-void selection_own(struct source *s)
+void selection_own(enum which which, struct source *source)
 {
-	own = s;
-	if (s)
-		XSetSelectionOwner(server.x, clipboard, window, CurrentTime);
-	else if (XGetSelectionOwner(server.x, clipboard) == window)
-		XSetSelectionOwner(server.x, clipboard, None, CurrentTime);
+	struct selection *s = &all[which];
+
+	s->own = source;
+	if (source)
+		XSetSelectionOwner(server.x, s->name, s->window, CurrentTime);
+	else if (XGetSelectionOwner(server.x, s->name) == s->window)
+		XSetSelectionOwner(server.x, s->name, None, CurrentTime);
 }
 
 /* ---- in: a program of Wayland asks -------------------------------------- */
@@ -207,34 +227,36 @@ static void end_question(struct question *q)
 	q->fd = -1;
 }
 
-void selection_receive(const char *type, int fd)
+void selection_receive(enum which which, const char *type, int fd)
 {
 	bool is_text = !strcmp(type, "text/plain;charset=utf-8") ||
 		!strcmp(type, "text/plain");
-	struct question *q = questions;
+	struct selection *s = &all[which];
+	struct question *q = s->questions;
 
-	while (q < questions + QUESTIONS && q->fd >= 0)
+	while (q < s->questions + QUESTIONS && q->fd >= 0)
 		q++;
-	if (q == questions + QUESTIONS) { /* they were never answered */
-		q = questions;
+	if (q == s->questions + QUESTIONS) { /* they were never answered */
+		q = s->questions;
 		end_question(q);
 	}
 	q->fd = fd;
-	XConvertSelection(server.x, clipboard, is_text ? utf8 : atom(type),
-			  q->property, window, CurrentTime);
+	XConvertSelection(server.x, s->name, is_text ? utf8 : atom(type),
+			  q->property, s->window, CurrentTime);
 }
 
-static struct question *question_of(Atom property)
+static struct question *question_of(struct selection *s, Atom property)
 {
 	for (int i = 0; i < QUESTIONS; i++)
-		if (questions[i].property == property &&
-		    questions[i].fd >= 0)
-			return &questions[i];
+		if (s->questions[i].property == property &&
+		    s->questions[i].fd >= 0)
+			return &s->questions[i];
 	return NULL;
 }
 
 /* What X's program has copied can be had as these. */
-static void on_targets(const Atom *list, unsigned long n)
+static void on_targets(const struct selection *s, const Atom *list,
+		       unsigned long n)
 {
 	char *names[TYPES + 3];
 	bool is_text = false;
@@ -256,7 +278,7 @@ static void on_targets(const Atom *list, unsigned long n)
 		names[count++] = (char *)(uintptr_t)"text/plain";
 		names[count++] = (char *)(uintptr_t)"UTF8_STRING";
 	}
-	data_offer_x(names, count);
+	data_offer_x(s->which, names, count);
 	for (size_t i = 0; i < from_x; i++)
 		XFree(names[i]);
 }
@@ -271,18 +293,19 @@ static void add_piece(struct question *q, const void *data, size_t size)
 }
 
 /* The property is taken away, which asks for the next piece. */
-static void read_property(Atom property)
+static void read_property(struct selection *s, Atom property)
 {
-	struct question *q = question_of(property);
+	struct question *q = question_of(s, property);
 	unsigned long n = 0, left = 0;
 	unsigned char *data = NULL;
 	Atom type = None;
 	int format = 0;
 
-	XGetWindowProperty(server.x, window, property, 0, SIZE_MAX_BYTES / 4,
-		True, AnyPropertyType, &type, &format, &n, &left, &data);
+	XGetWindowProperty(server.x, s->window, property, 0,
+		SIZE_MAX_BYTES / 4, True, AnyPropertyType, &type, &format, &n,
+		&left, &data);
 	if (property == offered && format == 32 && data)
-		on_targets((Atom *)(void *)data, n);
+		on_targets(s, (Atom *)(void *)data, n);
 	if (q && type == incr)
 		q->is_in_pieces = true;
 	else if (q && data && format == 8 && n)
@@ -295,29 +318,48 @@ static void read_property(Atom property)
 
 static void on_property(const XPropertyEvent *e)
 {
-	const struct question *q = question_of(e->atom);
+	struct selection *s = selection_of(e->window);
+	const struct question *q = s ? question_of(s, e->atom) : NULL;
 
 	if (q && q->is_in_pieces && e->state == PropertyNewValue)
-		read_property(e->atom);
+		read_property(s, e->atom);
 }
 
 /* Refused: X does not say which one, so that all that wait get nothing. */
-static void on_refusal(void)
+static void on_refusal(struct selection *s)
 {
 	for (int i = 0; i < QUESTIONS; i++)
-		if (!questions[i].is_in_pieces)
-			end_question(&questions[i]);
+		if (!s->questions[i].is_in_pieces)
+			end_question(&s->questions[i]);
+}
+
+static void on_answer(const XSelectionEvent *e)
+{
+	struct selection *s = selection_of(e->requestor);
+
+	if (s && e->property == None)
+		on_refusal(s);
+	else if (s)
+		read_property(s, e->property);
+}
+
+static void ask_targets(const struct selection *s)
+{
+	XConvertSelection(server.x, s->name, targets, offered, s->window,
+			  CurrentTime);
 }
 
 static void on_owner(const XFixesSelectionNotifyEvent *e)
 {
-	if (e->owner == window)
+	const struct selection *s = selection_of(e->window);
+
+	/* what is told may be long past */
+	if (!s || XGetSelectionOwner(server.x, s->name) == s->window)
 		return;
 	if (e->owner == None)
-		data_offer_x(NULL, 0);
+		data_offer_x(s->which, NULL, 0);
 	else
-		XConvertSelection(server.x, clipboard, targets, offered,
-				  window, CurrentTime);
+		ask_targets(s);
 }
 
 bool selection_event(const XEvent *e)
@@ -326,10 +368,8 @@ bool selection_event(const XEvent *e)
 		on_owner((const XFixesSelectionNotifyEvent *)e);
 	else if (e->type == SelectionRequest)
 		on_request(&e->xselectionrequest);
-	else if (e->type == SelectionNotify && e->xselection.property == None)
-		on_refusal();
 	else if (e->type == SelectionNotify)
-		read_property(e->xselection.property);
+		on_answer(&e->xselection);
 	else if (e->type == PropertyNotify)
 		on_property(&e->xproperty);
 	else
@@ -337,31 +377,40 @@ bool selection_event(const XEvent *e)
 	return true;
 }
 
-void selection_open(void)
+static void open_one(struct selection *s)
 {
 	char name[32];
+
+	for (int i = 0; i < QUESTIONS; i++) {
+		snprintf(name, sizeof(name), "BAILEY_ASKED_%d", i);
+		s->questions[i].property = atom(name);
+		s->questions[i].fd = -1;
+		wl_array_init(&s->questions[i].pieces);
+	}
+	s->window = XCreateSimpleWindow(server.x, server.root, -1, -1, 1, 1,
+					0, 0, 0);
+	XSelectInput(server.x, s->window, PropertyChangeMask);
+	XFixesSelectSelectionInput(server.x, s->window, s->name,
+		XFixesSetSelectionOwnerNotifyMask |
+		XFixesSelectionWindowDestroyNotifyMask |
+		XFixesSelectionClientCloseNotifyMask);
+	if (XGetSelectionOwner(server.x, s->name) != None)
+		ask_targets(s);
+}
+
+void selection_open(void)
+{
 	int error;
 
-	clipboard = atom("CLIPBOARD");
 	targets = atom("TARGETS");
 	utf8 = atom("UTF8_STRING");
 	incr = atom("INCR");
 	offered = atom("BAILEY_OFFERED");
-	for (int i = 0; i < QUESTIONS; i++) {
-		snprintf(name, sizeof(name), "BAILEY_ASKED_%d", i);
-		questions[i].property = atom(name);
-		questions[i].fd = -1;
-		wl_array_init(&questions[i].pieces);
-	}
-	window = XCreateSimpleWindow(server.x, server.root, -1, -1, 1, 1, 0, 0,
-				     0);
-	XSelectInput(server.x, window, PropertyChangeMask);
 	XFixesQueryExtension(server.x, &event_base, &error);
-	XFixesSelectSelectionInput(server.x, window, clipboard,
-		XFixesSetSelectionOwnerNotifyMask |
-		XFixesSelectionWindowDestroyNotifyMask |
-		XFixesSelectionClientCloseNotifyMask);
-	if (XGetSelectionOwner(server.x, clipboard) != None)
-		XConvertSelection(server.x, clipboard, targets, offered,
-				  window, CurrentTime);
+	all[CLIPBOARD].name = atom("CLIPBOARD");
+	all[PRIMARY].name = XA_PRIMARY;
+	for (int i = 0; i < SELECTIONS; i++) {
+		all[i].which = (enum which)i;
+		open_one(&all[i]);
+	}
 }

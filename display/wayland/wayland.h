@@ -199,20 +199,53 @@ void cursor_commit(struct surface *s);
 void cursor_forget(struct surface *s);
 void cursor_show(Window id, bool is_clients);
 
-/* ---- data.c, selection.c, drag.c: what goes between programs ------------ */
-/* Who has copied: a program of Wayland, or of X. */
+/* ---- data.c, primary.c, selection.c, drag.c: between programs ----------- */
+enum which { CLIPBOARD, PRIMARY, SELECTIONS };
+
+/* The two protocols: their interfaces, what they call, and what they send. */
+struct dialect {
+	const struct wl_interface *source, *device, *offer;
+	const void *source_calls, *device_calls, *offer_calls;
+	void (*send)(struct wl_resource *source, const char *type, int32_t fd);
+	void (*cancelled)(struct wl_resource *source);
+	void (*data_offer)(struct wl_resource *device, struct wl_resource *o);
+	void (*type)(struct wl_resource *offer, const char *type);
+	void (*selection)(struct wl_resource *device, struct wl_resource *o);
+};
+extern const struct dialect primary_dialect;
+
+struct copied;
+/* A program of Wayland that has copied, or drags. */
 struct source {
 	struct wl_resource *resource;
+	struct copied *of;     /* data.c */
 	struct wl_array types; /* char * */
 	uint32_t actions;      /* of a drag */
 	struct offer *offer;   /* of a drag */
 };
-extern struct wl_list data_devices; /* resources */
 void data_globals(void);
+/* Requests that are the same in both protocols; resources of managers,
+ * devices and offers have a struct copied as their data. */
+struct copied *data_of(enum which which);
+void data_source_wanted(struct wl_client *c, struct wl_resource *r,
+			uint32_t id);
+void data_device_wanted(struct wl_client *c, struct wl_resource *r,
+			uint32_t id, struct wl_resource *seat);
+void data_set(struct wl_client *c, struct wl_resource *r,
+	      struct wl_resource *source, uint32_t serial);
+void data_type(struct wl_client *c, struct wl_resource *r, const char *type);
+void data_receive(struct wl_client *c, struct wl_resource *r,
+		  const char *type, int32_t fd);
 void data_focus(struct wl_client *c);
 /* A program of X has copied this; types is the caller's. */
-void data_offer_x(char **types, size_t count);
+void data_offer_x(enum which which, char **types, size_t count);
+struct wl_resource *data_device_of(struct wl_client *c); /* or NULL */
 bool source_has(const struct source *s, const char *type);
+/* Takes the fd. */
+void source_send(const struct source *s, const char *type, int fd);
+
+void primary_globals(void);
+
 /* drag.c; s: NULL if the program does without */
 void drag_start(struct wl_client *c, struct source *s);
 bool drag_is_on(void); /* then it has the pointer */
@@ -224,7 +257,9 @@ void drag_device_gone(struct wl_resource *r);
 
 void selection_open(void);
 bool selection_event(const XEvent *e);
-void selection_own(struct source *s); /* NULL: nothing more */
-void selection_receive(const char *type, int fd); /* takes the fd */
+/* s: NULL: nothing more */
+void selection_own(enum which which, struct source *s);
+/* Takes the fd. */
+void selection_receive(enum which which, const char *type, int fd);
 
 #endif

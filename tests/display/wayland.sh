@@ -106,6 +106,18 @@ types term $'seq 100000 | wl-copy\n'
 check "... much of it" until_true 10 eval \
 	'[ "$(copied term | tail -n 1)" = 100000 ]'
 
+inside term sh -c 'printf "selected in X" | xclip -i -selection primary' \
+	>/dev/null 2>&1
+types term $'wl-paste -p -n >/tmp/pasted\n'
+check "selected in X, pasted by Wayland" until_true 10 \
+	has_line term /tmp/pasted 'selected in X'
+types term $'echo selected in Wayland | wl-copy -p\n'
+check "selected in Wayland, pasted by X" until_true 10 eval \
+	'[ "$(inside term timeout 3 xclip -o -selection primary)" = \
+	"selected in Wayland" ]'
+check "... what is copied is another thing" eval \
+	'[ "$(copied term | tail -n 1)" = 100000 ]'
+
 # ---- saved and resumed ------------------------------------------------------------
 types term $'clear; echo unsaved text\n'
 sleep 1
@@ -194,9 +206,11 @@ if has "dragging" gtk3-widget-factory; then
 	for y in 230 200 170 140 110 80 75; do
 		inside kit xdotool mousemove 60 $y
 	done
-	inside kit xdotool mouseup 1 mousemove 90 75 click 1 key ctrl+a ctrl+c
+	inside kit xdotool mouseup 1
 	check "text is dragged from one field to another" until_true 10 eval \
-		'[ "$(copied kit | wc -c)" -gt "$(printf comboboxentry | wc -c)" ]'
+		'inside kit xdotool mousemove 90 75 click 1 key ctrl+a ctrl+c;
+		sleep 0.5
+		[ "$(copied kit | wc -c)" -gt "$(printf comboboxentry | wc -c)" ]'
 	"$BAILEY" rm -f kit >/dev/null
 fi
 toolkit "GTK 3" gtk3-widget-factory
