@@ -94,6 +94,11 @@ static void forget_modes(Display *x, const XRRScreenResources *r, RRMode but)
 	}
 }
 
+static int millimetres(uint32_t dots)
+{
+	return (int)((dots * 254 + DOTS_PER_INCH * 5) / (DOTS_PER_INCH * 10));
+}
+
 static void change(Display *x, XRRScreenResources *r, uint32_t w,
 		   uint32_t h)
 {
@@ -108,8 +113,7 @@ static void change(Display *x, XRRScreenResources *r, uint32_t w,
 	XRRSetCrtcConfig(x, r, r->crtcs[0], CurrentTime, 0, 0, None,
 			 RR_Rotate_0, NULL, 0);
 	XRRSetScreenSize(x, root, (int)w, (int)h,
-			 (int)(w * 254 / (DOTS_PER_INCH * 10)),
-			 (int)(h * 254 / (DOTS_PER_INCH * 10)));
+			 millimetres(w), millimetres(h));
 	XRRSetCrtcConfig(x, r, r->crtcs[0], CurrentTime, 0, 0, mode,
 			 RR_Rotate_0, &output, 1);
 	forget_modes(x, r, mode);

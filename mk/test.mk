@@ -16,6 +16,9 @@ DEPS_DISPLAY_TEST += chromium-headless-shell
 # drivers, toolkits.
 DEPS_ALL += mesa-utils mesa-vulkan-drivers vulkan-tools toppler \
 	gtk-3-examples gtk-4-examples featherpad qtwayland5 firefox-esr
+# For tests/display/programs.sh: more desktop programs.
+DEPS_ALL += chromium libreoffice-writer libreoffice-gtk3 gimp gedit \
+	gnome-calculator kcalc
 
 # Installs what is missing; needs root or sudo only if something is.
 deps:
@@ -35,6 +38,7 @@ test-all: deps-all test
 	@B=$(B) CC=clang bash tests/run.sh
 	@B=$(B) bash tests/save.sh
 	$(MAKE) bench-check CHECK=instructions
+	@B=$(B) bash tests/display/programs.sh
 
 # Programs move into a virtual machine with another kernel, and back.
 test-vm: all

@@ -44,8 +44,8 @@ until_true() { # SECONDS COMMAND...
 xserver() { # VARIABLE SIZE
 	local file=$TMP/number.$1
 	exec 7>"$file"
-	timeout -k 5 3000 Xvfb -displayfd 7 -screen 0 "$2x24" -nolisten tcp \
-		-noreset -s 0 2>/dev/null &
+	timeout -k 5 3000 Xvfb -displayfd 7 -screen 0 "$2x24" -dpi 96 \
+		-nolisten tcp -noreset -s 0 2>/dev/null &
 	own+=($!)
 	exec 7>&-
 	until_true 20 test -s "$file" || return 1
@@ -104,6 +104,8 @@ start_both() { # SANDBOX PROGRAM ARG...: each has its own copy of $TMP/in
 	check "$1 starts" start "$@"
 }
 stop_both() { # SANDBOX
+	[ -z "$KEEP" ] || cp "$TMP/view" "$KEEP/$1-view"
+	[ -z "$KEEP" ] || "$BAILEY" logs "$1" >"$KEEP/$1-logs" 2>&1
 	[ -z "$KEEP" ] || cp -r "$TMP/in" "$TMP/out" "$KEEP/"
 	stop_natively
 	leave
@@ -137,6 +139,8 @@ alike() { # NAME SANDBOX [COLOURS]
 	[ -z "$KEEP" ] || cp "$TMP/in.png" "$KEEP/$2-in.png"
 	[ -z "$KEEP" ] || cp "$TMP/out.png" "$KEEP/$2-out.png"
 	check "... and what the client shows" until_true 20 is_shown "$2"
+	[ -z "$KEEP" ] || cp "$TMP/client.png" "$KEEP/$2-client.png"
+	[ -z "$KEEP" ] || cp "$TMP/in.png" "$KEEP/$2-in2.png"
 }
 
 
@@ -205,7 +209,8 @@ part_writer() {
 	><office:body><office:text><text:p>A document.</text:p></office:text
 	></office:body></office:document>
 	XML
-	start_both writer soffice --norestore --writer a.fodt
+	start_both writer env -u WAYLAND_DISPLAY soffice --norestore --writer \
+		a.fodt
 	check "LibreOffice Writer opens a document" until_true 60 \
 		has_window writer 'Tip of the Day'
 	presses Escape ctrl+End
