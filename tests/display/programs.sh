@@ -101,6 +101,9 @@ start_both() { # SANDBOX PROGRAM ARG...: each has its own copy of $TMP/in
 		DISPLAY="$native" setsid timeout -k 5 600 "${@:2}" \
 		>"$TMP/native.log" 2>&1 </dev/null) &
 	program=$!
+	# that both can paste: some programs show whether they can
+	printf copied | at_desk xclip -i -selection clipboard >/dev/null 2>&1
+	printf copied | outside xclip -i -selection clipboard >/dev/null 2>&1
 	check "$1 starts" start "$@"
 }
 stop_both() { # SANDBOX
@@ -353,9 +356,6 @@ if needs "desktop programs" Xvfb xfreerdp xdotool xclip xwd convert compare; the
 		fail "X servers outside"
 	outside timeout -k 5 3000 "$B/display-programs/bailey-display-windows" &
 	own+=($!)
-	# that both can paste: some programs show whether they can
-	printf copied | at_desk xclip -i -selection clipboard
-	printf copied | outside xclip -i -selection clipboard
 	for part in $parts; do
 		"part_$part"
 	done
