@@ -105,7 +105,6 @@ start_both() { # SANDBOX PROGRAM ARG...: each has its own copy of $TMP/in
 	printf copied | at_desk xclip -i -selection clipboard >/dev/null 2>&1
 	printf copied | outside xclip -i -selection clipboard >/dev/null 2>&1
 	check "$1 starts" start "$@"
-	both mousemove 500 730 mousemove 500 740
 }
 stop_both() { # SANDBOX
 	[ -z "$KEEP" ] || cp "$TMP/view" "$KEEP/$1-view"
@@ -140,6 +139,7 @@ is_shown() { # SANDBOX: the client shows what is there
 	look in inside "$1" && look client at_desk && same_picture in client
 }
 is_alike() { # SANDBOX: ... which is what is there without bailey
+	both mousemove 500 739 mousemove 500 740 # what lies below it knows
 	is_drawn "$1" "$2" && look out outside && same_picture in out
 }
 alike() { # NAME SANDBOX [COLOURS]
