@@ -70,6 +70,7 @@ int image_add_libos(struct image_writer *w, int libos, struct err *e)
 		return FAIL(e, "the library OS's file cannot go into an "
 			    "image: not a file of 1 to %u MB",
 			    IMAGE_LIBOS_MAX >> 20);
+	pack_ahead_end(&w->libos_packed);
 	free(w->libos);
 	w->libos_size = (size_t)st.st_size;
 	w->libos = malloc(w->libos_size);

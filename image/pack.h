@@ -9,6 +9,8 @@
 #ifndef IMAGE_PACK_H
 #define IMAGE_PACK_H
 
+#include <pthread.h>
+
 #include <bailey/image_format.h>
 
 #include "image/sink.h"
@@ -28,6 +30,21 @@ int pack_finish(struct pack *p, const struct image_blob **frames,
 uint64_t pack_bytes_out(struct pack *p);
 void pack_free(struct pack *p);
 
+/* A blob that is compressed while frames are; data stays.  It is written after
+ * pack_finish().  pack_ahead_end() in any case. */
+struct pack_ahead {
+	const void *data;
+	size_t size, out_size;
+	int level;
+	void *out;
+	pthread_t thread;
+	bool is_running;
+};
+void pack_ahead(struct pack_ahead *a, int level, const void *data,
+		size_t size);
+int pack_ahead_write(struct pack_ahead *a, struct sink *s,
+		     struct image_blob *out, struct err *e);
+void pack_ahead_end(struct pack_ahead *a);
 /* One blob, compressed and written by the caller: only after pack_finish(). */
 int pack_blob(struct sink *s, int level, const void *data, size_t size,
 	      struct image_blob *out, struct err *e);

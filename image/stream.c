@@ -197,6 +197,7 @@ int image_add_stream(struct image_writer *w, int stream, image_file_fn file,
 	struct stream s = { .fd = stream, .find = file, .arg = arg };
 	int rc;
 
+	writer_pack_libos(w);
 	if (writer_flush_heap(w, e))
 		return -1;
 	s.buf = malloc(BUFFER);

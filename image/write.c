@@ -101,6 +101,7 @@ void image_discard(struct image_writer *w)
 		return;
 	for (k = 0; k < w->files; k++)
 		free(w->file[k].host);
+	pack_ahead_end(&w->libos_packed);
 	pack_free(w->pack);
 	sink_discard(&w->sink);
 	image_close(w->parent);
@@ -237,6 +238,13 @@ static int write_end(struct image_writer *w, uint8_t *raw, size_t raw_size,
 	return 0;
 }
 
+/* While nothing stands still, and beside the pages. */
+void writer_pack_libos(struct image_writer *w)
+{
+	if (!w->libos_packed.data && w->libos)
+		pack_ahead(&w->libos_packed, 9, w->libos, w->libos_size);
+}
+
 static int write_all_parts(struct image_writer *w, struct image_totals *out,
 			   struct err *e)
 {
@@ -247,11 +255,12 @@ static int write_all_parts(struct image_writer *w, struct image_totals *out,
 	uint8_t *raw;
 	int rc;
 
+	writer_pack_libos(w);
 	if (writer_flush_heap(w, e) || writer_sort_runs(w, e) ||
 	    pack_finish(w->pack, &frame, &frames, e) ||
 	    pack_blob(&w->sink, 3, w->manifest, w->manifest_size, &manifest,
 		      e) ||
-	    pack_blob(&w->sink, 9, w->libos, w->libos_size, &libos, e))
+	    pack_ahead_write(&w->libos_packed, &w->sink, &libos, e))
 		return -1;
 	raw = encode_index(w, frame, frames, &manifest, &libos, &size, e);
 	if (!raw)

@@ -60,6 +60,7 @@ struct image_writer {
 	size_t heap_run_room, heap_runs;
 	char *manifest, *libos;
 	size_t manifest_size, libos_size;
+	struct pack_ahead libos_packed; /* once pages come in */
 	char libos_id[41];
 };
 
@@ -89,6 +90,7 @@ int writer_string(struct image_writer *w, const char *s, size_t size,
 		  uint32_t *at, struct err *e);
 /* Sorts the runs and joins what adjoins; a page that came twice: an error. */
 int writer_sort_runs(struct image_writer *w, struct err *e);
+void writer_pack_libos(struct image_writer *w);
 void writer_progress(struct image_writer *w, uint64_t bytes_in);
 /* The raw index, for big_free(). */
 uint8_t *encode_index(struct image_writer *w, const struct image_blob *frame,
