@@ -199,6 +199,7 @@ check "... and plays on without one" plays
 # ---- sizes --------------------------------------------------------------------
 viewer keys
 for size in 720x560 332x240 900x700; do
+	sleep 0.5 # xfreerdp drops a size within 0.2 s of the last one
 	xdotool search --name '^keys$' windowsize "${size%x*}" "${size#*x}"
 	check "the viewer's window becomes $size" until_true 10 \
 		fills keys 'Event Tester' "$size"
