@@ -18,7 +18,6 @@ image       of a saved mousepad with some text
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -290,28 +289,7 @@ def main():
     b = Bench(args)
     os.environ["HOME"] = b.path("home")
     os.makedirs(b.path("home/.config"))
-    print(f"{'what':27} {'median':>10} {'spread':>19} {'unit':5} "
-          f"{'beside':>10} {'ratio':>7}    goal     met")
-    try:
-        for name, tools in PARTS.items():
-            if args.names and name not in args.names:
-                continue
-            missing = [t for t in tools if not shutil.which(t)]
-            if missing:
-                b.say(name, f"not measured: missing {' '.join(missing)}")
-                continue
-            try:
-                getattr(b, name)()
-            except (RuntimeError, OSError, KeyError, ValueError,
-                    subprocess.TimeoutExpired) as e:
-                b.say(name, f"failed: {e}")
-    finally:
-        subprocess.run([b.bailey, "rm", "-f", "-a"], capture_output=True)
-        shutil.rmtree(b.tmp, ignore_errors=True)
-        if args.json:
-            with open(args.json, "w") as f:
-                json.dump(b.rows, f, indent=1)
-    return 0
+    return b.measure(PARTS)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ class Bench:
     def __init__(self, args):
         self.bailey = os.path.abspath(args.bailey)
         self.rounds, self.redis_mb = args.rounds, args.redis_mb
+        self.names, self.json = args.names, args.json
         self.tmp = tempfile.mkdtemp(prefix="bailey-save.")
         os.chmod(self.tmp, 0o755)
         self.state = hostmem.state_directory()
@@ -156,6 +157,35 @@ class Bench:
     def gone(self, *names):
         for n in names:
             subprocess.run([self.bailey, "rm", "-f", n], capture_output=True)
+
+    def measure(self, parts):
+        """All parts, or those that were named; the exit status."""
+        print(f"{'what':27} {'median':>10} {'spread':>19} {'unit':5} "
+              f"{'beside':>10} {'ratio':>7}    goal     met")
+        try:
+            for name, tools in parts.items():
+                if not self.names or name in self.names:
+                    self.part(name, tools)
+        finally:
+            subprocess.run([self.bailey, "rm", "-f", "-a"],
+                           capture_output=True)
+            shutil.rmtree(self.tmp, ignore_errors=True)
+            shutil.rmtree(self.state, ignore_errors=True)
+            if self.json:
+                with open(self.json, "w") as f:
+                    json.dump(self.rows, f, indent=1)
+        return 0
+
+    def part(self, name, tools):
+        missing = [t for t in tools if not shutil.which(t)]
+        if missing:
+            self.say(name, f"not measured: missing {' '.join(missing)}")
+            return
+        try:
+            getattr(self, name)()
+        except (RuntimeError, OSError, KeyError, ValueError,
+                subprocess.TimeoutExpired) as e:
+            self.say(name, f"failed: {e}")
 
     # ---- rows -----------------------------------------------------------------
     def add(self, name, samples, limit, unit, reference=None, kind="cost",
@@ -549,30 +579,7 @@ def main():
     ap.add_argument("--json")
     ap.add_argument("names", nargs="*")
     args = ap.parse_args()
-    b = Bench(args)
-    print(f"{'what':27} {'median':>10} {'spread':>19} {'unit':5} "
-          f"{'beside':>10} {'ratio':>7}    goal     met")
-    try:
-        for name, tools in PARTS.items():
-            if args.names and name not in args.names:
-                continue
-            missing = [t for t in tools if not shutil.which(t)]
-            if missing:
-                b.say(name, f"not measured: missing {' '.join(missing)}")
-                continue
-            try:
-                getattr(b, name)()
-            except (RuntimeError, OSError, KeyError,
-                    subprocess.TimeoutExpired) as e:
-                b.say(name, f"failed: {e}")
-    finally:
-        subprocess.run([b.bailey, "rm", "-f", "-a"], capture_output=True)
-        shutil.rmtree(b.tmp, ignore_errors=True)
-        shutil.rmtree(b.state, ignore_errors=True)
-        if args.json:
-            with open(args.json, "w") as f:
-                json.dump(b.rows, f, indent=1)
-    return 0
+    return Bench(args).measure(PARTS)
 
 
 if __name__ == "__main__":
