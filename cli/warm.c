@@ -195,31 +195,17 @@ static int which(const struct warm *o, const char *what, uint8_t id[16],
 	return 0;
 }
 
-/* The entry goes first: without it nobody believes the rest. */
 static int forget(const uint8_t id[16], struct err *e)
 {
-	static const char *const parts[] = { "entry", "pages",
-					     "manifest.json", "needs" };
-	int images = cache_open("images"), dir = -1;
 	char hex[33];
 
-	id_text(id, hex);
-	if (images >= 0)
-		dir = openat(images, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-			     O_CLOEXEC);
-	if (dir < 0)
+	if (!cache_drop(id_text(id, hex)))
+		return 0;
+	if (errno == ENOENT)
 		return err_set(e, STATUS_OURS, "%s is not warm; `bailey warm "
 			       "--list` lists what is", hex);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-		unlinkat(dir, parts[i], 0);
-	close(dir);
-	if (unlinkat(images, hex, AT_REMOVEDIR))
-		err_set(e, STATUS_OURS, "cannot remove %s from the cache: %s",
-			hex, strerror(errno));
-	else
-		dir = -1;
-	close(images);
-	return dir < 0 ? 0 : -1;
+	return err_set(e, STATUS_OURS, "cannot remove %s from the cache: %s",
+		       hex, strerror(errno));
 }
 
 static int cool(struct warm *o, const char *what, struct err *e)

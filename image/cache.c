@@ -303,20 +303,32 @@ char *cache_needs(const uint8_t id[16], size_t most, size_t *size)
 }
 
 /* ---- making ------------------------------------------------------------- */
-static void remove_dir(int images, const char *name)
+/* The entry goes first: without it nobody believes the rest. */
+static int remove_dir(int images, const char *name)
 {
-	static const char *const parts[] = { "pages", "manifest.json",
-					     "needs", "entry" };
+	static const char *const parts[] = { "entry", "pages",
+					     "manifest.json", "needs" };
 	int dir = openat(images, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 			 O_CLOEXEC);
 	size_t k;
 
 	if (dir < 0)
-		return;
+		return -1;
 	for (k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
 		unlinkat(dir, parts[k], 0);
 	close(dir);
-	unlinkat(images, name, AT_REMOVEDIR);
+	return unlinkat(images, name, AT_REMOVEDIR);
+}
+
+int cache_drop(const char *name)
+{
+	int images = cache_open("images"), rc = -1;
+
+	if (images < 0)
+		return -1;
+	rc = remove_dir(images, name);
+	close(images);
+	return rc;
 }
 
 int cache_remove(const char *name)

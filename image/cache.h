@@ -39,6 +39,8 @@ int cache_look(const uint8_t id[16], struct image_unpacked *out,
 	       char **manifest, size_t *size);
 /* 1: removed, 0: it is in use, -1: it is not there. name: of a cache_item. */
 int cache_remove(const char *name);
+/* Removed even so: who uses it has its files open.  0, or -1 with errno. */
+int cache_drop(const char *name);
 
 /* ---- how much there is (room.c) ------------------------------------------ */
 struct cache_item {
