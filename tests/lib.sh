@@ -26,6 +26,16 @@ check() {
 	fi
 }
 
+# until_true SECONDS COMMAND...: tries again and again; fails when time is over
+until_true() {
+	local left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $((left -= 1)) -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
 # same NAME EXPECTED ACTUAL: two strings
 same() {
 	if [ "$2" = "$3" ]; then

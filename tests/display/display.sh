@@ -32,15 +32,6 @@ timeout -k 5 300 Xvfb -displayfd 7 -screen 0 900x700x24 -nolisten tcp -noreset \
 	2>/dev/null &
 own+=($!)
 
-# until SECONDS COMMAND...: tries again and again; fails when time is over
-until_true() {
-	local left=$(($1 * 10))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $((left -= 1)) -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
 until_true 20 test -s "$TMP/number" || { fail "an X server outside"; exit 1; }
 DISPLAY=:$(cat "$TMP/number")
 export DISPLAY

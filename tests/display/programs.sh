@@ -31,14 +31,6 @@ needs() { # NAME PROGRAM...: all of them are installed
 	skip "$1" "not installed:$missing (make deps-all)"
 	return 1
 }
-until_true() { # SECONDS COMMAND...
-	local limit=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $limit ] || return 1
-		sleep 0.1
-	done
-}
 
 # ---- three X servers: the client's, the sandbox's, and one without bailey ------
 xserver() { # VARIABLE SIZE

@@ -22,14 +22,6 @@ end() {
 }
 trap end EXIT
 
-until_true() { # SECONDS COMMAND...
-	local left=$(($1 * 10))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $((left -= 1)) -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
 field() { # SANDBOX FIELD
 	"$BAILEY" inspect "$1" | sed -n "s/^ *\"$2\": \"\(.*\)\",*$/\1/p" |
 		head -1

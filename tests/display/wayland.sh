@@ -23,14 +23,6 @@ has() { # NAME PROGRAM...
 	[ -x "$B/display-programs/bailey-display-wayland" ] ||
 		{ skip "$1" "built without the display"; return 1; }
 }
-until_true() { # SECONDS COMMAND...
-	local left=$(($1 * 10))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $((left -= 1)) -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
 start() { # NAME PROGRAM ARG...: inside, with a screen
 	"$BAILEY" run -d -q --name "$1" -e LC_ALL=C.UTF-8 --clipboard both \
 		--display --display-size 800x600 "${@:2}" >/dev/null </dev/null

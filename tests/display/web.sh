@@ -33,14 +33,6 @@ coproc browser { exec timeout -k 5 400 python3 tests/display/browser.py; }
 exec {to}>&"${browser[1]}" {from}<&"${browser[0]}" # subshells lose the others
 eval "exec ${browser[1]}>&-"
 
-until_true() { # SECONDS COMMAND...
-	local left=$(($1 * 10))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $((left -= 1)) -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
 b() { # COMMAND...: to the browser; its answer
 	local answer line="$*"
 	printf '%s\n' "${line//[$'\n\t']/ }" >&"$to"
